@@ -1,0 +1,140 @@
+/**
+ * The journal: what a guest's start has changed, written before each change. It is the only memory that undo, recovery and
+ * other guests' starts go by, so it is replaced whole (temp file, rename) and never edited.
+ *
+ * @module
+ */
+
+import { AidError } from "./errors.ts";
+import type { Before, Step } from "./step.ts";
+import type { System } from "./system.ts";
+
+/** Journals of the guests that have something of the host's; on tmpfs: after a reboot there is nothing to undo. */
+export const JOURNALS = "/run/virt-aid/guests";
+
+/** Where an entry stands. */
+export type EntryState =
+  /** Written before the step; whether it happened is not known. */
+  | "intended"
+  /** Happened, and was read back. */
+  | "done"
+  /** It was already so; nothing to undo. */
+  | "skipped"
+  /** Written before the undo; whether it happened is not known. */
+  | "undoing"
+  /** The undo failed; `error` says why. */
+  | "undo-failed"
+  /** The step or its undo sits in the kernel; its function is not touched again until a reboot. */
+  | "hung"
+  /** Taken back. */
+  | "undone"
+  /** Went into the journal of another guest that shares the thing. */
+  | "passed-on";
+
+/** A step in the journal. */
+export interface Entry {
+  /** The step. */
+  readonly step: Step;
+  /** What `look` saw before it. */
+  readonly before: Before;
+  /** Where it stands. */
+  readonly state: EntryState;
+  /** How long the step took, in milliseconds. */
+  readonly ms?: number;
+  /** How long its undo took, in milliseconds. */
+  readonly undoMs?: number;
+  /** Why its undo failed. */
+  readonly error?: string;
+}
+
+/** The libvirt daemon that asked for the start: as long as it lives, it will call release. */
+export interface Daemon {
+  /** Its process id. */
+  readonly pid: number;
+  /** Its start time, in clock ticks since boot (field 22 of /proc/PID/stat): tells a pid that was used again. */
+  readonly start: string;
+}
+
+/** A guest's journal. */
+export interface Journal {
+  /** Format of the file. */
+  readonly version: 1;
+  /** Whose it is. */
+  readonly guest: { readonly name: string; readonly uuid: string };
+  /** Who asked for the start; undefined where that could not be read. */
+  readonly daemon?: Daemon;
+  /** When the run began, ISO 8601. */
+  readonly began: string;
+  /**
+   * `applying`: prepare is at work, or died at it; `applied`: the guest has its devices; `running`: QEMU was seen started;
+   * `undoing`: release, rollback or recovery is at work, or died at it; `failed`: something could not be undone.
+   */
+  readonly state: "applying" | "applied" | "running" | "undoing" | "failed";
+  /** What no other guest may have meanwhile: PCI addresses. */
+  readonly claims: readonly string[];
+  /** The steps in the order in which they were taken. */
+  readonly entries: readonly Entry[];
+  /** Why the run failed, if it did. */
+  readonly reason?: string;
+}
+
+/** Path of a guest's journal. */
+export function journalPath(uuid: string): string {
+  return `${JOURNALS}/${uuid}.json`;
+}
+
+/** Puts a journal in place. */
+export function saveJournal(system: System, journal: Journal): void {
+  system.makeFolder(JOURNALS);
+  system.save(journalPath(journal.guest.uuid), JSON.stringify(journal));
+}
+
+/** Is it a journal, as far as undo relies on it? */
+function isJournal(value: unknown): value is Journal {
+  const journal = value as Partial<Journal> | null;
+  return typeof journal === "object" && journal !== null && journal.version === 1 &&
+    typeof journal.guest?.uuid === "string" && typeof journal.guest.name === "string" &&
+    Array.isArray(journal.claims) && Array.isArray(journal.entries) &&
+    journal.entries.every((entry: Partial<Entry>) =>
+      typeof entry?.step?.kind === "string" && typeof entry.before === "object" && typeof entry.state === "string"
+    );
+}
+
+/**
+ * Reads a guest's journal.
+ *
+ * @returns The journal, or undefined where the guest has none.
+ * @throws {AidError} If the file is there and cannot be understood; it is set aside then, as `UUID.json.unreadable`.
+ */
+export function readJournal(system: System, uuid: string): Journal | undefined {
+  const path = journalPath(uuid);
+  const text = system.read(path);
+  if (text === undefined) return undefined;
+  try {
+    const value = JSON.parse(text);
+    if (isJournal(value)) return value;
+  } catch {
+    // not JSON: handled as any other text that is no journal
+  }
+  system.move(path, `${path}.unreadable`);
+  throw new AidError(
+    `the journal of guest ${uuid} cannot be read and was set aside as ${path}.unreadable`,
+    "look at `lspci -k` for functions that are still on vfio-pci; a reboot puts all of them back",
+  );
+}
+
+/** All journals, in byte order of their UUIDs, and the complaints about those that could not be read. */
+export function readJournals(system: System): { journals: Journal[]; problems: unknown[] } {
+  const journals: Journal[] = [];
+  const problems: unknown[] = [];
+  for (const name of system.list(JOURNALS)) {
+    if (!name.endsWith(".json")) continue;
+    try {
+      const journal = readJournal(system, name.slice(0, -".json".length));
+      if (journal) journals.push(journal);
+    } catch (error) {
+      problems.push(error);
+    }
+  }
+  return { journals, problems };
+}

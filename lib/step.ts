@@ -1,0 +1,93 @@
+/**
+ * What a step is. A plan is a list of these plain values; lib/steps/ holds one file for each kind with its functions, and
+ * lib/steps/mod.ts the one table from kind to file.
+ *
+ * @module
+ */
+
+import type { System } from "./system.ts";
+
+/** Loads a module that the hand-over needs. It stays loaded: another guest or libvirt may use it by then. */
+export interface LoadModule {
+  /** Discriminant. */
+  readonly kind: "load-module";
+  /** The module's name, `vfio-pci`. */
+  readonly module: string;
+}
+
+/** Writes `driver_override` of a function, so that nothing but that driver can take it from then on. */
+export interface SetOverride {
+  /** Discriminant. */
+  readonly kind: "set-override";
+  /** The function, `0000:01:00.0`. */
+  readonly address: string;
+  /** The driver's name. */
+  readonly driver: string;
+}
+
+/** Takes a function from the driver of the host. */
+export interface Unbind {
+  /** Discriminant. */
+  readonly kind: "unbind";
+  /** The function. */
+  readonly address: string;
+  /** The host's driver that it leaves, and goes back to. */
+  readonly driver: string;
+  /** That driver's module; undefined where it is part of the kernel. */
+  readonly module?: string;
+}
+
+/** Gives a function without a driver to a vfio driver. */
+export interface Bind {
+  /** Discriminant. */
+  readonly kind: "bind";
+  /** The function. */
+  readonly address: string;
+  /** `vfio-pci` or a variant of it. */
+  readonly driver: string;
+}
+
+/** Keeps a function awake: `power/control` on, `d3cold_allowed` 0. */
+export interface SetPower {
+  /** Discriminant. */
+  readonly kind: "set-power";
+  /** The function. */
+  readonly address: string;
+}
+
+/** Looks at the whole hand-over once more before the guest gets it. */
+export interface Verify {
+  /** Discriminant. */
+  readonly kind: "verify";
+  /** The function. */
+  readonly address: string;
+  /** The driver that it has to be on. */
+  readonly driver: string;
+}
+
+/** One step of a hand-over, plain data. */
+export type Step = LoadModule | SetOverride | Unbind | Bind | SetPower | Verify;
+
+/** What `look` saw before the step: goes into the journal, and is all that `undo` has to go by. */
+export interface Before {
+  /** It is already as the step would make it: the step is skipped, and never undone. */
+  readonly already: boolean;
+  /** More that the kind of step wants to know at its undo. */
+  readonly [key: string]: string | number | boolean | null;
+}
+
+/** The four functions of a kind of step, and what it touches. */
+export interface StepKind<S extends Step> {
+  /** One line for people. */
+  describe(step: S): string;
+  /** The PCI function that the step touches; a function that hung is not touched again. */
+  address?(step: S): string;
+  /** Name of the thing that several guests share; the last guest that has it undoes the step. */
+  shared?(step: S): string;
+  /** The state now. Only looks. */
+  look(system: System, step: S): Before;
+  /** Does it within `timeoutMs`, reads back what it wrote, throws if that does not hold. */
+  apply(system: System, step: S, before: Before, timeoutMs: number): Promise<void>;
+  /** Takes it back. May be called twice, or for a step that a kill kept from happening. Throws if that does not hold. */
+  undo(system: System, step: S, before: Before, timeoutMs: number): Promise<void>;
+}
