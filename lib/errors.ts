@@ -6,11 +6,14 @@
 
 /** An error with a message for people and a hint that says what to do about it. */
 export class AidError extends Error {
+  /** Tells it from other errors. */
   override readonly name = "AidError";
   /** What the person can do now, one sentence. */
   readonly hint?: string;
 
   /**
+   * An error.
+   *
    * @param message What happened, one sentence without a full stop at its end.
    * @param hint What to do about it.
    */
@@ -71,7 +74,7 @@ function cut(text: string, bytes: number): string {
 export function report(error: unknown, guest?: string): string {
   const message = error instanceof Error ? error.message : String(error);
   const [first, ...more] = message.split("\n");
-  const head = ["virt-aid", ...(guest === undefined ? [] : [guest]), first].map(printable).join(": ");
+  const head = ["virt-aid", ...(guest === undefined ? [] : [guest]), first ?? ""].map(printable).join(": ");
   const lines = [cut(head, FIRST_LINE), ...more.map(printable)];
   const hint = error instanceof AidError && error.hint ? `\nhint: ${printable(error.hint)}` : "";
   const room = REPORT - new TextEncoder().encode(hint).length - 1;

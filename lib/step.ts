@@ -47,12 +47,20 @@ export interface Bind {
   readonly driver: string;
 }
 
-/** Keeps a function awake: `power/control` on, `d3cold_allowed` 0. */
+/**
+ * Sets a power setting of a function. `d3cold_allowed` 0 and `power/control` on, from before the host's driver leaves until
+ * it is back: a card that slept in between may not wake up (docs/vfio.md F16). vfio-pci allows sleep again when it takes a
+ * function, so the second one is set twice.
+ */
 export interface SetPower {
   /** Discriminant. */
   readonly kind: "set-power";
   /** The function. */
   readonly address: string;
+  /** The attribute. */
+  readonly attribute: "d3cold_allowed" | "power/control";
+  /** What it is to say. */
+  readonly value: string;
 }
 
 /** Looks at the whole hand-over once more before the guest gets it. */
@@ -87,7 +95,7 @@ export interface StepKind<S extends Step> {
   /** The state now. Only looks. */
   look(system: System, step: S): Before;
   /** Does it within `timeoutMs`, reads back what it wrote, throws if that does not hold. */
-  apply(system: System, step: S, before: Before, timeoutMs: number): Promise<void>;
+  apply(system: System, step: S, before: Before, timeoutMs: number): Promise<void> | void;
   /** Takes it back. May be called twice, or for a step that a kill kept from happening. Throws if that does not hold. */
-  undo(system: System, step: S, before: Before, timeoutMs: number): Promise<void>;
+  undo(system: System, step: S, before: Before, timeoutMs: number): Promise<void> | void;
 }

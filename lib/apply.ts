@@ -1,0 +1,73 @@
+/**
+ * Does what was planned, one step after the other, each written into the journal before it is taken.
+ *
+ * @module
+ */
+
+import { busyWith, others, sharedName, update } from "./claims.ts";
+import { AidError } from "./errors.ts";
+import type { Entry, Journal } from "./journal.ts";
+import type { Step } from "./step.ts";
+import { describe, kindOf } from "./steps/mod.ts";
+import type { System } from "./system.ts";
+
+/** A journal whose last entry is over. The entry before it is another guest's, where one was passed on meanwhile. */
+function finished(journal: Journal, last: Entry | undefined): Journal {
+  return last ? { ...journal, entries: [...journal.entries.slice(0, -1), last] } : journal;
+}
+
+/**
+ * Looks at what a step would change and writes its intention down, as the last entry of the journal. A step on something
+ * that guests share waits while another guest is at it.
+ */
+async function intend(
+  system: System,
+  uuid: string,
+  step: Step,
+  last: Entry | undefined,
+  deadline: number,
+): Promise<Entry> {
+  const shared = sharedName(step);
+  const busy = () => shared === undefined ? undefined : busyWith(others(system, uuid), shared);
+  for (;;) {
+    const journal = await update(system, uuid, (journal) => {
+      if (busy() !== undefined) return undefined;
+      const before = kindOf(step)!.look(system, step);
+      const state = before.already ? "skipped" : "intended";
+      return { ...finished(journal, last), entries: [...finished(journal, last).entries, { step, before, state }] };
+    });
+    if (journal) return journal.entries.at(-1)!;
+    if (await system.until(() => busy() === undefined, deadline - system.now())) continue;
+    throw new AidError(`guest ${busy()} is still at it: ${describe(step)}`, "`virt-aid recover`, then start it again");
+  }
+}
+
+/**
+ * Applies steps to the machine and to the guest's journal on disk. Gives each entry when its step is over; when it throws,
+ * the journal says how far it came, and undo goes by that.
+ *
+ * @param uuid The guest, whose journal is in place.
+ * @param deadline On the clock of `system.now()`; no step begins after it.
+ * @throws {AidError} If a step fails or time is up.
+ */
+export async function* apply(
+  system: System,
+  uuid: string,
+  steps: readonly Step[],
+  deadline: number,
+): AsyncGenerator<Entry, void> {
+  let last: Entry | undefined;
+  for (const step of steps) {
+    const left = deadline - system.now();
+    if (left <= 0) throw new AidError(`there was no time left to ${describe(step)}`, "start it again");
+    // the end of a step is written with the next one's intention: until then the journal says that it may have happened
+    last = await intend(system, uuid, step, last, deadline);
+    if (last.state === "intended") {
+      const began = system.now();
+      await kindOf(step)!.apply(system, step, last.before, deadline - began);
+      last = { ...last, state: "done", ms: system.now() - began };
+    }
+    yield last;
+  }
+  await update(system, uuid, (journal) => ({ ...finished(journal, last), state: "applied" }));
+}

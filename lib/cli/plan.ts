@@ -1,0 +1,55 @@
+import { claimsOf } from "../claims.ts";
+import { readConfig } from "../config.ts";
+import { parseDomain } from "../domain.ts";
+import { AidError, printable } from "../errors.ts";
+import { MAX_XML } from "../event.ts";
+import { readHost } from "../host/mod.ts";
+import { readJournals } from "../journal.ts";
+import { type Plan, planStart, questionFor } from "../plan.ts";
+import { describe } from "../steps/mod.ts";
+import type { System } from "../system.ts";
+import { ensureViews } from "../views.ts";
+import type { Subcommand } from "./mod.ts";
+
+/** A plan as a person reads it. */
+export function showPlan(plan: Plan): string {
+  const steps = plan.steps.map((step, i) => `${`${i + 1}`.padStart(4)}. ${describe(step)}`);
+  const found = (title: string, findings: Plan["refusals"]) =>
+    findings.flatMap(({ reason, hint }) => [`${title}: ${printable(reason)}`, `  hint: ${printable(hint)}`]);
+  const head = plan.refusals.length > 0
+    ? `A start of ${printable(plan.guest.name)} would be refused, and nothing touched:`
+    : steps.length > 0
+    ? `A start of ${printable(plan.guest.name)} would take these steps, and its end would take them back:`
+    : `${printable(plan.guest.name)} has no PCI device of the host: nothing to do.`;
+  return [head, ...steps, ...found("refused", plan.refusals), ...found("warning", plan.warnings), ""].join("\n");
+}
+
+/** The domain XML of a file, or what libvirt has for a guest. Both through a program: we may not read any file ourselves. */
+async function xmlOf(system: System, what: string): Promise<string> {
+  const command = what.endsWith(".xml")
+    ? { program: "/usr/bin/head", args: ["-c", `${MAX_XML + 1}`, "--", what] }
+    : { program: "/usr/bin/virsh", args: ["-c", "qemu:///system", "dumpxml", "--", what] };
+  const result = await system.run({ ...command, timeoutMs: 30_000, maxOutput: MAX_XML + 1 });
+  if (result.ended !== "exit" || result.code !== 0) {
+    const said = result.stderr.trim().split("\n")[0] || `${command.program}: ${result.ended}`;
+    throw new AidError(said, "name a guest that `virsh list --all` shows, or a file that ends in .xml");
+  }
+  if (result.stdout.length > MAX_XML) throw new AidError(`${what} has more than 16 MiB`, "is it a domain XML?");
+  return new TextDecoder().decode(result.stdout);
+}
+
+/** Shows what a start of a guest would do. */
+export const plan: Subcommand = {
+  usage: "plan GUEST|FILE.xml",
+  about: "show what a start of the guest would do, or why it would be refused",
+  args: [1, 1],
+  async run(system, [what]) {
+    const domain = parseDomain(await xmlOf(system, what!));
+    await ensureViews(system);
+    const host = await readHost(system, questionFor(domain));
+    const others = readJournals(system).journals.filter((journal) => journal.guest.uuid !== domain.uuid);
+    const plan = planStart(domain, readConfig(system), { ...host, claims: claimsOf(others) });
+    system.print(showPlan(plan));
+    return plan.refusals.length > 0 ? 1 : 0;
+  },
+};

@@ -1,0 +1,26 @@
+import { AidError, printable } from "../errors.ts";
+import { recover as recoverAll } from "../recover.ts";
+import { ensureViews } from "../views.ts";
+import type { Subcommand } from "./mod.ts";
+
+/** Takes back what guests left behind that are gone. */
+export const recover: Subcommand = {
+  usage: "recover [GUEST]",
+  about: "take back what a guest had that is gone, after a crash of libvirt or a failed release",
+  args: [0, 1],
+  async run(system, [guest]) {
+    await ensureViews(system);
+    const results = await recoverAll(system, guest);
+    if (results.length === 0) {
+      if (guest !== undefined) {
+        throw new AidError(`guest ${guest} has nothing to take back`, "`virt-aid recover` takes all");
+      }
+      system.print("There is nothing to take back.\n");
+    }
+    for (const { guest, result, text } of results) {
+      if (result === "failed") system.complain(text);
+      else system.print(`${printable(guest)}: ${result}: ${text}\n`);
+    }
+    return results.some(({ result }) => result === "failed") ? 1 : 0;
+  },
+};

@@ -1,0 +1,36 @@
+/**
+ * What has been: a file for each start that was refused or has ended, with its times per step. It claims nothing.
+ *
+ * @module
+ */
+
+import type { Journal } from "./journal.ts";
+import type { System } from "./system.ts";
+
+/** Where it is kept, through reboots. */
+export const HISTORY = "/var/lib/virt-aid/history";
+
+/** How many are kept. */
+const KEEP = 200;
+
+/** How a run ended. */
+export type Outcome = "refused" | "rolled back" | "returned" | "recovered";
+
+/** A run that is over. */
+export interface Past extends Omit<Journal, "claims" | "state"> {
+  /** When it ended, ISO 8601. */
+  readonly ended: string;
+  /** How. */
+  readonly outcome: Outcome;
+}
+
+/** Adds a run. Older ones than the newest 200 go. */
+export function remember(system: System, journal: Journal, outcome: Outcome): void {
+  const { claims: _claims, state: _state, ...rest } = journal;
+  const past: Past = { ...rest, ended: system.date().toISOString(), outcome };
+  system.makeFolder(HISTORY);
+  const name = `${journal.began.replaceAll(":", "-")}-${journal.guest.uuid}.json`;
+  system.save(`${HISTORY}/${name}`, JSON.stringify(past));
+  const names = system.list(HISTORY).filter((file) => file.endsWith(".json"));
+  for (const old of names.slice(0, Math.max(0, names.length - KEEP))) system.remove(`${HISTORY}/${old}`);
+}

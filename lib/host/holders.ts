@@ -1,0 +1,109 @@
+/**
+ * Who holds a function: which processes have one of its device nodes open. Unbinding under such a process can wait inside
+ * the kernel without an end (docs/vfio.md F5, F12), so it is looked at before anything is touched.
+ *
+ * @module
+ */
+
+import { basename } from "@std/path/posix";
+import type { System } from "../system.ts";
+import { PCI } from "./pci.ts";
+
+/** A process that holds a function. */
+export interface Holder {
+  /** The function. */
+  readonly address: string;
+  /** Process id. */
+  readonly pid: number;
+  /** Name of its program, as the kernel has it. */
+  readonly name: string;
+  /** Name of its user, or the number where it has none. */
+  readonly user: string;
+  /** The node that it has open, `/dev/dri/card1`; undefined where its descriptors could not be read. */
+  readonly node?: string;
+}
+
+/**
+ * Folders below a function whose drivers wait for their users when they are unbound. Network, PTP and USB devices are not
+ * among them: their drivers let go of users that are still there.
+ */
+const CLASSES = /^(drm|sound|graphics|nvme|accel|i2c-\d+|i2c-dev|vfio-dev)$/;
+
+/** How deep such folders lie below a function: drm/card1/card1-DP-1/i2c-7/i2c-dev/i2c-7. */
+const DEPTH = 6;
+
+/** Nodes under a folder, by the DEVNAME that the kernel gave them. */
+function nodesBelow(system: System, folder: string, depth: number): string[] {
+  const uevent = system.read(`${folder}/uevent`) ?? "";
+  const name = /^DEVNAME=(.+)$/m.exec(uevent)?.[1];
+  const own = name === undefined ? [] : [`/dev/${name}`];
+  if (depth === 0) return own;
+  const below = system.list(folder).filter((child) => system.info(`${folder}/${child}`)?.kind === "folder");
+  return [...own, ...below.flatMap((child) => nodesBelow(system, `${folder}/${child}`, depth - 1))];
+}
+
+/** NVIDIA's driver makes its nodes itself; which one is the card's stands in its own file (docs/vfio.md 4.5). */
+function nvidiaNodes(system: System, address: string): string[] {
+  const text = system.read(`/proc/driver/nvidia/gpus/${address}/information`) ?? "";
+  const minor = /Device Minor:\s*(\d+)/.exec(text)?.[1];
+  return minor === undefined ? [] : [`/dev/nvidia${minor}`];
+}
+
+/** A function that is with vfio is held through the node of its group. */
+function groupNodes(system: System, address: string): string[] {
+  const link = system.link(`${PCI}/${address}/iommu_group`);
+  return link === undefined ? [] : [`/dev/vfio/${basename(link)}`];
+}
+
+/** The device nodes of a function. */
+export function nodesOf(system: System, address: string): string[] {
+  const folder = `${PCI}/${address}`;
+  return [
+    ...system.list(folder).filter((name) => CLASSES.test(name))
+      .flatMap((name) => nodesBelow(system, `${folder}/${name}`, DEPTH)),
+    ...nvidiaNodes(system, address),
+    ...groupNodes(system, address),
+  ];
+}
+
+/** Names of users by number. */
+function users(system: System): Map<string, string> {
+  const lines = (system.read("/etc/passwd") ?? "").split("\n").map((line) => line.split(":"));
+  return new Map(lines.flatMap(([name, , uid]) => name && uid ? [[uid, name]] : []));
+}
+
+/** What a process's descriptors point at; undefined where we may not look into it; none where it has ended meanwhile. */
+function openFiles(system: System, pid: string): string[] | undefined {
+  try {
+    return system.list(`/proc/${pid}/fd`).flatMap((fd) => system.link(`/proc/${pid}/fd/${fd}`) ?? []);
+  } catch {
+    return system.info(`/proc/${pid}/comm`) === undefined ? [] : undefined;
+  }
+}
+
+/**
+ * Finds the processes that hold functions. A process that cannot be looked into counts as a holder of all of them.
+ *
+ * @param addresses The functions.
+ * @returns In the order of process ids, each process once for each node.
+ */
+export function holdersOf(system: System, addresses: readonly string[]): Holder[] {
+  const owners = new Map(addresses.flatMap((address) => nodesOf(system, address).map((node) => [node, address])));
+  if (owners.size === 0) return [];
+  const found: Holder[] = [];
+  const names = users(system);
+  const holder = (pid: string, address: string, node?: string): Holder => {
+    const uid = /^Uid:\s+(\d+)/m.exec(system.read(`/proc/${pid}/status`) ?? "")?.[1] ?? "?";
+    const name = system.read(`/proc/${pid}/comm`)?.trim() ?? "?";
+    return { address, pid: Number(pid), name, user: names.get(uid) ?? uid, node };
+  };
+  for (const pid of system.list("/proc").filter((name) => /^\d+$/.test(name)).sort((a, b) => Number(a) - Number(b))) {
+    const files = openFiles(system, pid);
+    if (files === undefined) found.push(...addresses.map((address) => holder(pid, address)));
+    for (const node of new Set(files)) {
+      const address = owners.get(node);
+      if (address !== undefined) found.push(holder(pid, address, node));
+    }
+  }
+  return found;
+}

@@ -1,0 +1,119 @@
+/**
+ * prepare-begin: plans the hand-over, checks everything, and does it; or refuses, with nothing touched.
+ *
+ * @module
+ */
+
+import { apply } from "../apply.ts";
+import { claimsOf, decided, others } from "../claims.ts";
+import { readConfig } from "../config.ts";
+import { type Domain, parseDomain } from "../domain.ts";
+import { AidError } from "../errors.ts";
+import { MAX_XML } from "../event.ts";
+import { lockGuest } from "../guest-lock.ts";
+import { remember } from "../history.ts";
+import { readHost } from "../host/mod.ts";
+import { type Journal, readJournal, saveJournal } from "../journal.ts";
+import { type Log, openLog } from "../log.ts";
+import { type Plan, planStart, questionFor } from "../plan.ts";
+import { daemonOf } from "../recover.ts";
+import { describe } from "../steps/mod.ts";
+import type { System } from "../system.ts";
+import { ensureViews } from "../views.ts";
+import { guarded, takeBack } from "./common.ts";
+
+/** Of the dispatcher's 60 s at most half belongs to the steps, and the rest to taking them back. */
+const APPLY_MS = 30_000;
+/** Waits while steps are taken back. */
+const ROLLBACK_MS = 20_000;
+
+/** Throws all refusals as one message: the first line is what most people get to read. */
+function refuse({ refusals }: Plan): never {
+  const [first, ...more] = refusals;
+  throw new AidError(
+    [first!.reason, ...more.map((finding) => `also: ${finding.reason} (${finding.hint})`)].join("\n"),
+    first!.hint,
+  );
+}
+
+/** A journal before its first step. */
+function emptyJournal(system: System, plan: Plan): Journal {
+  const began = system.date().toISOString();
+  const { guest, claims } = plan;
+  return { version: 1, guest, daemon: daemonOf(system), began, state: "applying", claims, entries: [] };
+}
+
+/** Plans, and puts the journal with its claims in place; nobody else decides meanwhile. */
+async function claim(system: System, domain: Domain, log: Log): Promise<Plan> {
+  const config = readConfig(system);
+  const host = await readHost(system, questionFor(domain));
+  const plan = await decided(system, () => {
+    const plan = planStart(domain, config, { ...host, claims: claimsOf(others(system, domain.uuid)) });
+    if (plan.refusals.length === 0) saveJournal(system, emptyJournal(system, plan));
+    return plan;
+  });
+  for (const warning of plan.warnings) log.warn(`${warning.reason}; ${warning.hint}`);
+  if (plan.refusals.length > 0) {
+    const reason = plan.refusals.map((finding) => finding.reason).join("; ");
+    remember(system, { ...emptyJournal(system, plan), reason }, "refused");
+    refuse(plan);
+  }
+  return plan;
+}
+
+/** Takes the steps back after one of them failed, and says how that went. */
+async function rollBack(system: System, uuid: string, log: Log, failure: unknown): Promise<never> {
+  const { message, hint } = failure as AidError;
+  try {
+    await takeBack(system, uuid, log, { hung: false, outcome: "rolled back", waitMs: ROLLBACK_MS, reason: message });
+  } catch (left) {
+    throw new AidError(
+      `${message}; not everything could be taken back:\n${(left as Error).message}`,
+      (left as AidError).hint,
+    );
+  }
+  throw new AidError(`${message}; everything was put back`, hint);
+}
+
+/** Hands the guest's functions over. */
+async function handOver(system: System, domain: Domain, log: Log): Promise<void> {
+  const lock = await lockGuest(system, domain.uuid);
+  try {
+    if (lock.hung || readJournal(system, domain.uuid)) {
+      log.warn("an earlier start was never taken back: doing that first");
+      await takeBack(system, domain.uuid, log, { hung: lock.hung, outcome: "recovered", waitMs: ROLLBACK_MS });
+    }
+    const plan = await claim(system, domain, log);
+    const began = system.now();
+    try {
+      for await (const entry of apply(system, domain.uuid, plan.steps, began + APPLY_MS)) {
+        const how = entry.state === "skipped" ? "already so" : `${Math.round(entry.ms ?? 0)} ms`;
+        log.info(`${describe(entry.step)}: ${how}`);
+      }
+    } catch (failure) {
+      await rollBack(system, domain.uuid, log, failure);
+    }
+    log.info(`handed over ${plan.claims.join(", ")} in ${Math.round(system.now() - began)} ms`);
+  } finally {
+    lock.release();
+  }
+}
+
+/**
+ * Main function of prepare-begin.
+ *
+ * @param args As libvirt gives them: GUEST prepare begin -.
+ * @returns The exit status: 0 when the guest may start, 1 when it may not.
+ */
+export function prepareBegin(system: System, args: readonly string[]): Promise<number> {
+  return guarded(system, args, async (guest) => {
+    const xml = await system.input(MAX_XML);
+    if (!xml) {
+      throw new AidError("the guest's XML has more than 16 MiB", "it cannot be checked, so nothing is handed over");
+    }
+    const domain = parseDomain(new TextDecoder().decode(xml));
+    if (domain.pci.length === 0) return;
+    await ensureViews(system);
+    await handOver(system, domain, openLog(system, guest));
+  });
+}

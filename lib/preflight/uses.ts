@@ -1,0 +1,66 @@
+/**
+ * Checks of what the host itself uses the functions for.
+ *
+ * @module
+ */
+
+import type { Use } from "../host/uses.ts";
+import type { Holder } from "../host/holders.ts";
+import { type Check, type Facts, few, type Finding } from "./finding.ts";
+
+/** Is a use cut off when the targets go? */
+function cut(use: Use, { targets }: Facts): boolean {
+  return use.through.some((address) => targets.some(({ fn }) => fn.address === address));
+}
+
+/** Would the last of a kind go, and is there one that goes? */
+function last(uses: readonly Use[], facts: Facts): boolean {
+  return uses.some((use) => cut(use, facts)) && uses.every((use) => cut(use, facts));
+}
+
+/** No mounted disk is on it. */
+export const noMountedDisk: Check = (facts) => {
+  const mounted = facts.host.disks.filter((use) => cut(use, facts)).map((use) => use.what);
+  if (mounted.length === 0) return [];
+  return [{ reason: `the host has ${few(mounted)} mounted from it`, hint: "unmount it, or pass another disk" }];
+};
+
+/** The host keeps a way to the network. */
+export const keepsRoute: Check = (facts) => {
+  const routes = facts.host.routes.filter((use) => use.through.length > 0);
+  if (facts.allow.onlyRoute || !last(routes, facts)) return [];
+  return [{
+    reason: `the host's only way to the network, ${few(routes.map((use) => use.what))}, would go`,
+    hint: `<allow only-route="yes"/> in /etc/virt-aid/config.xml says that this is meant`,
+  }];
+};
+
+/** The host keeps a keyboard. */
+export const keepsKeyboard: Check = (facts) => {
+  if (facts.allow.lastKeyboard || !last(facts.host.keyboards, facts)) return [];
+  return [{
+    reason: `the host's last keyboard, ${few(facts.host.keyboards.map((use) => use.what))}, would go`,
+    hint: `<allow last-keyboard="yes"/> in /etc/virt-aid/config.xml says that this is meant`,
+  }];
+};
+
+/** The host's console is on none of them. */
+export const noConsole: Check = ({ host, targets }) =>
+  targets.filter(({ fn }) => host.consoles.includes(fn.address)).map(({ fn }) => ({
+    reason: `${fn.address} shows the host's console`,
+    hint: "this version hands over a display card only where the host does not use it",
+  }));
+
+/** One line for one holder. */
+function heldBy(holder: Holder): Finding {
+  const through = holder.node === undefined ? "may be held" : "is held";
+  const where = holder.node === undefined ? ", which cannot be looked into" : ` through ${holder.node}`;
+  return {
+    reason: `${holder.address} ${through} by ${holder.name} (pid ${holder.pid}, user ${holder.user})${where}`,
+    hint: `end ${holder.name}, then start the guest again`,
+  };
+}
+
+/** Nobody holds one of them. */
+export const noHolders: Check = ({ host, targets }) =>
+  host.holders.filter((holder) => targets.some(({ fn }) => fn.address === holder.address)).map(heldBy);

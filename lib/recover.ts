@@ -1,0 +1,111 @@
+/**
+ * Recovery: takes back the hand-overs whose guests are gone and for which nobody will call release.
+ *
+ * @module
+ */
+
+import { report } from "./errors.ts";
+import { lockGuest } from "./guest-lock.ts";
+import { type Daemon, type Journal, readJournal, readJournals } from "./journal.ts";
+import { openLog } from "./log.ts";
+import type { System } from "./system.ts";
+import { undo } from "./undo.ts";
+import { describe } from "./steps/mod.ts";
+
+/** What became of a journal. */
+export interface Recovery {
+  /** The guest. */
+  readonly guest: string;
+  /** `recovered`: all was taken back; `left`: there was no need or no right to; `failed`: something is left. */
+  readonly result: "recovered" | "left" | "failed";
+  /** Why it was left, or what is left. */
+  readonly text: string;
+}
+
+/** How long the waits of one journal's undo may take together. */
+const UNDO_MS = 60_000;
+
+/** Start time of a process in clock ticks since boot; undefined where it does not run. The name may hold blanks. */
+function startOf(system: System, pid: number): string | undefined {
+  const stat = system.read(`/proc/${pid}/stat`);
+  return stat?.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+}
+
+/** Parent of a process. */
+function parentOf(system: System, pid: number): number | undefined {
+  const stat = system.read(`/proc/${pid}/stat`);
+  return stat === undefined ? undefined : Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
+}
+
+/** The libvirt daemon above a phase: the parent of the dispatcher, which is its own parent. */
+export function daemonOf(system: System): Daemon | undefined {
+  const pid = parentOf(system, system.parent());
+  const start = pid === undefined ? undefined : startOf(system, pid);
+  return pid === undefined || start === undefined ? undefined : { pid, start };
+}
+
+/** Does a QEMU of this guest run? libvirt gives it the UUID on its command line. */
+function qemuRuns(system: System, uuid: string): boolean {
+  return system.list("/proc").some((pid) => {
+    if (!/^\d+$/.test(pid)) return false;
+    const args = (system.read(`/proc/${pid}/cmdline`) ?? "").split("\0");
+    return args.some((arg, i) => arg === "-uuid" && args[i + 1]?.toLowerCase() === uuid);
+  });
+}
+
+/** Why a journal is to be left alone; undefined where nobody else will take it back. */
+function reasonToLeave(system: System, { guest, daemon, state }: Journal): string | undefined {
+  if (qemuRuns(system, guest.uuid)) return "it is running";
+  if (state === "undoing" || state === "failed") return undefined; // release was called, and did not come to its end
+  if (daemon && startOf(system, daemon.pid) === daemon.start) {
+    return `libvirt (pid ${daemon.pid}) is still at it; \`virsh destroy\` ends a start or a guest that hangs`;
+  }
+  return undefined;
+}
+
+/** Takes one journal back. */
+async function recoverOne(system: System, { guest }: Journal): Promise<Recovery> {
+  const lock = await lockGuest(system, guest.uuid);
+  const log = openLog(system, guest.name);
+  try {
+    // again, now that nobody else is at it
+    const journal = readJournal(system, guest.uuid);
+    if (!journal) return { guest: guest.name, result: "left", text: "it has just ended" };
+    const leave = reasonToLeave(system, journal);
+    if (leave) return { guest: guest.name, result: "left", text: leave };
+    const deadline = system.now() + UNDO_MS;
+    for await (const entry of undo(system, guest.uuid, { hung: lock.hung, outcome: "recovered", deadline })) {
+      log.info(
+        `took back: ${describe(entry.step)}: ${entry.error ?? entry.state}, ${Math.round(entry.undoMs ?? 0)} ms`,
+      );
+    }
+    log.info("recovered");
+    return { guest: guest.name, result: "recovered", text: `${journal.entries.length} steps were taken back` };
+  } catch (error) {
+    log.error((error as Error).message);
+    return { guest: guest.name, result: "failed", text: report(error, guest.name) };
+  } finally {
+    lock.release();
+  }
+}
+
+/**
+ * Takes back every hand-over whose guest has no QEMU and whose libvirt daemon is gone, or whose release did not come to
+ * its end.
+ *
+ * @param name Only this guest; without it all of them.
+ * @throws What the journals that cannot be read say, after all others were handled.
+ */
+export async function recover(system: System, name?: string): Promise<Recovery[]> {
+  const { journals, problems } = readJournals(system);
+  const results: Recovery[] = [];
+  for (const journal of journals) {
+    if (name !== undefined && journal.guest.name !== name) continue;
+    const leave = reasonToLeave(system, journal);
+    results.push(
+      leave ? { guest: journal.guest.name, result: "left", text: leave } : await recoverOne(system, journal),
+    );
+  }
+  for (const problem of problems) results.push({ guest: name ?? "?", result: "failed", text: report(problem) });
+  return results;
+}

@@ -1,0 +1,145 @@
+/**
+ * Takes back what a journal says, for release, rollback and recovery alike.
+ *
+ * @module
+ */
+
+import { decided, passOn, sharedName } from "./claims.ts";
+import { AidError } from "./errors.ts";
+import { type Outcome, remember } from "./history.ts";
+import { type Entry, type EntryState, type Journal, journalPath, readJournal, saveJournal } from "./journal.ts";
+import { describe, kindOf } from "./steps/mod.ts";
+import type { System } from "./system.ts";
+
+/** Nothing is left to do about such an entry. */
+const OVER: ReadonlySet<EntryState> = new Set(["skipped", "undone", "passed-on"]);
+
+/** Writes the journal where that is possible: a full disk keeps nothing from being taken back. */
+function note(system: System, journal: Journal): void {
+  try {
+    saveJournal(system, journal);
+  } catch {
+    // what is on disk is older and names more than is left: taking that back once more does no harm
+  }
+}
+
+/** The function that a step is on. */
+function addressOf(entry: Entry): string | undefined {
+  return kindOf(entry.step)?.address?.(entry.step);
+}
+
+/**
+ * Marks what a program hung at that sits in the kernel: the one entry that has begun and not ended. Its function is not
+ * touched again; reading its `driver_override` alone would hang too.
+ */
+function markHung(journal: Journal): Journal {
+  const hung = (entry: Entry): Entry =>
+    entry.state === "intended" || entry.state === "undoing" ? { ...entry, state: "hung" } : entry;
+  return { ...journal, entries: journal.entries.map(hung) };
+}
+
+/** What is still to be said about an entry at the end; undefined where it was taken back. */
+function complaint(entry: Entry, hung: ReadonlySet<string>): string | undefined {
+  if (OVER.has(entry.state)) return undefined;
+  const address = addressOf(entry);
+  if (entry.state === "hung") return `${describe(entry.step)} hangs in the kernel`;
+  if (address !== undefined && hung.has(address)) return `${describe(entry.step)} was not taken back: ${address} hangs`;
+  return `${describe(entry.step)} was not taken back: ${entry.error}`;
+}
+
+/** Takes one entry back, or gives it to a guest that shares it. Gives the entry as it is afterwards. */
+async function undoEntry(
+  system: System,
+  uuid: string,
+  entry: Entry,
+  deadline: number,
+  save: (entry: Entry) => void,
+): Promise<Entry> {
+  const kind = kindOf(entry.step);
+  const began = system.now();
+  try {
+    if (!kind) throw new AidError("this version does not know that kind of step", "use the version that took it");
+    const undoing = () => save({ ...entry, state: "undoing" });
+    if (sharedName(entry.step) === undefined) undoing();
+    else if (await decided(system, () => passOn(system, uuid, entry) ?? undoing())) {
+      return { ...entry, state: "passed-on" };
+    }
+    await kind.undo(system, entry.step, entry.before, Math.max(deadline - began, 0));
+    return { ...entry, state: "undone", undoMs: system.now() - began };
+  } catch (error) {
+    return { ...entry, state: "undo-failed", error: (error as Error).message, undoMs: system.now() - began };
+  }
+}
+
+/** Reads the journal and marks it as one that is being taken back. */
+function begin(system: System, uuid: string, { hung, reason }: { hung: boolean; reason?: string }): Journal {
+  const found = readJournal(system, uuid);
+  if (!found) throw new AidError(`guest ${uuid} has no journal`, "there is nothing to take back");
+  const journal: Journal = { ...(hung ? markHung(found) : found), state: "undoing", reason: reason ?? found.reason };
+  note(system, journal);
+  return journal;
+}
+
+/**
+ * Walks a guest's journal backwards and never stops at a failure. Gives each entry that it was at. A journal of which
+ * nothing is left goes into the history; otherwise it stays, for `virt-aid recover`.
+ *
+ * @param uuid The guest, whose lock the caller holds.
+ * @param options.hung The program before us sits in the kernel.
+ * @param options.outcome What the history is to say.
+ * @param options.reason Why the run failed, if it did.
+ * @param options.deadline On the clock of `system.now()`: what is left for waits. Everything is tried even after it.
+ * @throws {AidError} At the end, if something could not be taken back: all of it, one line each.
+ */
+export async function* undo(
+  system: System,
+  uuid: string,
+  options: {
+    readonly hung: boolean;
+    readonly outcome: Outcome;
+    readonly deadline: number;
+    readonly reason?: string;
+  },
+): AsyncGenerator<Entry, void> {
+  // from here on no other guest passes anything on to this one
+  let journal = await decided(system, () => begin(system, uuid, options));
+  const hung = new Set(
+    journal.entries.filter(({ state }) => state === "hung").flatMap((entry) => addressOf(entry) ?? []),
+  );
+  for (let i = journal.entries.length - 1; i >= 0; i--) {
+    const entry = journal.entries[i]!;
+    const address = addressOf(entry);
+    if (OVER.has(entry.state) || entry.state === "hung" || (address !== undefined && hung.has(address))) continue;
+    const put = (changed: Entry) => {
+      journal = { ...journal, entries: journal.entries.with(i, changed) };
+      note(system, journal);
+    };
+    // the end of an undo is written with the next one's begin: doing it twice does no harm
+    const over = await undoEntry(system, uuid, entry, options.deadline, put);
+    journal = { ...journal, entries: journal.entries.with(i, over) };
+    yield over;
+  }
+  finish(system, journal, options.outcome, hung);
+}
+
+/** Puts the journal away, or what is left of it back. */
+function finish(system: System, journal: Journal, outcome: Outcome, hung: ReadonlySet<string>): void {
+  const left = journal.entries.filter((entry) => !OVER.has(entry.state));
+  if (left.length === 0) {
+    try {
+      remember(system, journal, outcome);
+    } finally {
+      // a history that cannot be written must not leave a claim behind
+      system.remove(journalPath(journal.guest.uuid));
+    }
+    return;
+  }
+  const held = new Set(left.flatMap((entry) => addressOf(entry) ?? []));
+  note(system, { ...journal, state: "failed", claims: journal.claims.filter((claim) => held.has(claim)) });
+  throw new AidError(
+    left.flatMap((entry) => complaint(entry, hung) ?? []).join("\n"),
+    hung.size > 0
+      ? `only a reboot frees ${[...hung].join(" and ")}; everything else was taken back`
+      : "`virt-aid recover` tries again; a reboot puts everything back",
+  );
+}
