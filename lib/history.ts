@@ -5,6 +5,7 @@
  */
 
 import type { Journal } from "./journal.ts";
+import { openLog } from "./log.ts";
 import type { System } from "./system.ts";
 
 /** Where it is kept, through reboots. */
@@ -24,8 +25,20 @@ export interface Past extends Omit<Journal, "claims" | "state"> {
   readonly outcome: Outcome;
 }
 
-/** Adds a run. Older ones than the newest 200 go. */
+/**
+ * Adds a run. Older ones than the newest 200 go. What cannot be written is only said in the log: a full disk neither keeps a
+ * card from coming back nor hides why a start was refused.
+ */
 export function remember(system: System, journal: Journal, outcome: Outcome): void {
+  try {
+    write(system, journal, outcome);
+  } catch (error) {
+    openLog(system, journal.guest.name).warn(`the history could not be written: ${(error as Error).message}`);
+  }
+}
+
+/** The file, and those that it replaces. */
+function write(system: System, journal: Journal, outcome: Outcome): void {
   const { claims: _claims, state: _state, ...rest } = journal;
   const past: Past = { ...rest, ended: system.date().toISOString(), outcome };
   system.makeFolder(HISTORY);

@@ -32,7 +32,8 @@ export async function guarded(
     return 0;
   } catch (error) {
     system.complain(report(error, guest));
-    openLog(system, guest).error(error instanceof Error ? error.message : String(error));
+    const log = openLog(system, guest);
+    for (const line of (error instanceof Error ? error.message : String(error)).split("\n")) log.error(line);
     return 1;
   }
 }

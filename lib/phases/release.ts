@@ -5,6 +5,7 @@
  * @module
  */
 
+import { decided } from "../claims.ts";
 import { parseDomain } from "../domain.ts";
 import { MAX_XML } from "../event.ts";
 import { lockGuest } from "../guest-lock.ts";
@@ -46,6 +47,6 @@ export function releaseEnd(system: System, args: readonly string[]): Promise<num
         lock.release();
       }
     }
-    rotateLog(system);
+    await decided(system, () => rotateLog(system));
   });
 }

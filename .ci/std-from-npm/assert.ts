@@ -1,0 +1,3 @@
+/** `@std/assert` from npm, where it comes without types; see assert.d.ts. */
+// @ts-types="./assert.d.ts"
+export * from "npm:deno-std@1.4.0/assert/mod.js";
