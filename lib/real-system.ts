@@ -1,0 +1,226 @@
+/**
+ * The machine itself, over Deno's own calls. /sys and /proc are read through second mounts of them, where Deno's
+ * permissions hold path by path (docs/deno.md); code names the canonical paths, the table of prefixes says where they lie.
+ *
+ * @module
+ */
+
+import { report } from "./errors.ts";
+import { join, kill, run, start, timer } from "./process.ts";
+import type { Command, CommandResult, FileInfo, Lock, System } from "./system.ts";
+
+/** Where the paths that begin with the first of a pair lie in truth. Each ends with a slash. */
+export type Prefixes = readonly (readonly [path: string, place: string])[];
+
+/** Where /sys and /proc lie for a program that has only the permissions it needs. */
+const VIEWS: Prefixes = [["/sys/", "/run/virt-aid/sys/"], ["/proc/", "/run/virt-aid/proc/"]];
+
+/** Has the error the meaning "no such file"? A process that ended meanwhile answers ESRCH. */
+function isMissing(error: unknown): boolean {
+  return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory ||
+    (error as { code?: string }).code === "ESRCH";
+}
+
+/** What `look` gives, undefined where there is no such file. */
+function unlessMissing<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+/** Writes all of it: on a disk that gets full the first write may be short. */
+function writeAll(file: { writeSync(data: Uint8Array): number }, data: Uint8Array): void {
+  for (let at = 0; at < data.length;) at += file.writeSync(data.subarray(at));
+}
+
+/** Reads to the end of a file, and no further than one byte beyond `max`. */
+function readUpTo(file: { readSync(data: Uint8Array): number | null }, max: number): Uint8Array {
+  const pieces: Uint8Array[] = [];
+  for (let size = 0; size <= max;) {
+    const piece = new Uint8Array(Math.min(64 * 1024, max + 1 - size));
+    const read = file.readSync(piece);
+    if (read === null || read === 0) break;
+    pieces.push(piece.subarray(0, read));
+    size += read;
+  }
+  return join(pieces);
+}
+
+/** The machine itself. */
+export class RealSystem implements System {
+  readonly #prefixes: Prefixes;
+
+  /** @param prefixes Where paths lie in truth; the first that fits counts. */
+  constructor(prefixes: Prefixes = VIEWS) {
+    this.#prefixes = prefixes;
+  }
+
+  get program(): string {
+    return Deno.execPath().split("/").at(-1)!;
+  }
+
+  get pid(): number {
+    return Deno.pid;
+  }
+
+  get uid(): number {
+    return Deno.uid()!;
+  }
+
+  parent(): number {
+    return Deno.ppid;
+  }
+
+  input(max: number): Promise<Uint8Array | undefined> {
+    const data = readUpTo(Deno.stdin, max);
+    return Promise.resolve(data.length > max ? undefined : data);
+  }
+
+  complain(text: string): void {
+    try {
+      writeAll(Deno.stderr, new TextEncoder().encode(text));
+    } catch {
+      // libvirtd went away, and there is nobody else to tell
+    }
+  }
+
+  print(data: string | Uint8Array): void {
+    writeAll(Deno.stdout, typeof data === "string" ? new TextEncoder().encode(data) : data);
+  }
+
+  read(path: string): string | undefined {
+    return unlessMissing(() => Deno.readTextFileSync(this.#place(path)));
+  }
+
+  readBytes(path: string, max: number): Uint8Array | undefined {
+    return unlessMissing(() => {
+      using file = Deno.openSync(this.#place(path));
+      return readUpTo(file, max).subarray(0, max);
+    });
+  }
+
+  list(path: string): readonly string[] {
+    const names = unlessMissing(() => Array.from(Deno.readDirSync(this.#place(path)), (entry) => entry.name));
+    return (names ?? []).sort();
+  }
+
+  link(path: string): string | undefined {
+    try {
+      return unlessMissing(() => Deno.readLinkSync(this.#place(path)));
+    } catch (error) {
+      if ((error as { code?: string }).code === "EINVAL") return undefined; // something else lies there
+      throw error;
+    }
+  }
+
+  info(path: string): FileInfo | undefined {
+    const stat = unlessMissing(() => Deno.lstatSync(this.#place(path)));
+    if (!stat) return undefined;
+    const kind = stat.isFile ? "file" : stat.isDirectory ? "folder" : stat.isSymlink ? "link" : "other";
+    return { kind, uid: stat.uid!, mode: stat.mode! & 0o7777, size: stat.size };
+  }
+
+  write(path: string, text: string): void {
+    using file = Deno.openSync(this.#place(path), { write: true });
+    file.writeSync(new TextEncoder().encode(text)); // one call: a sysfs attribute takes each write as a whole value
+  }
+
+  save(path: string, text: string, { durable = false }: { readonly durable?: boolean } = {}): void {
+    const place = this.#place(path);
+    const beside = `${place}.${Deno.pid}`;
+    try {
+      using file = Deno.openSync(beside, { write: true, create: true, truncate: true, mode: 0o600 });
+      writeAll(file, new TextEncoder().encode(text));
+      if (durable) file.syncSync();
+      Deno.renameSync(beside, place);
+    } catch (error) {
+      unlessMissing(() => Deno.removeSync(beside)); // a full disk gets its space back
+      throw error;
+    }
+    if (!durable) return;
+    using folder = Deno.openSync(place.slice(0, place.lastIndexOf("/")));
+    folder.syncSync();
+  }
+
+  append(path: string, text: string): void {
+    using file = Deno.openSync(this.#place(path), { append: true, create: true, mode: 0o600 });
+    writeAll(file, new TextEncoder().encode(text));
+  }
+
+  move(from: string, to: string): void {
+    Deno.renameSync(this.#place(from), this.#place(to));
+  }
+
+  remove(path: string): void {
+    unlessMissing(() => Deno.removeSync(this.#place(path)));
+  }
+
+  makeFolder(path: string): void {
+    Deno.mkdirSync(this.#place(path), { recursive: true, mode: 0o700 });
+  }
+
+  run(command: Command): Promise<CommandResult> {
+    return run({ ...command, program: this.#place(command.program) });
+  }
+
+  start(program: string, args: readonly string[]): void {
+    start(this.#place(program), args);
+  }
+
+  kill(pid: number): Promise<void> {
+    return kill(pid);
+  }
+
+  now(): number {
+    return performance.now();
+  }
+
+  date(): Date {
+    return new Date();
+  }
+
+  async until<T>(look: () => T | undefined | false, timeoutMs: number, pollMs = 20): Promise<T | undefined> {
+    for (const end = this.now() + timeoutMs;;) {
+      const seen = look();
+      if (seen !== undefined && seen !== false) return seen;
+      const left = end - this.now();
+      if (left <= 0) return undefined;
+      await timer(Math.min(pollMs, left)).up;
+    }
+  }
+
+  async lock(path: string, timeoutMs: number): Promise<Lock | undefined> {
+    const file = Deno.openSync(this.#place(path), { read: true, write: true, create: true, mode: 0o600 });
+    const taking = file.lock(true).then(() => true);
+    const deadline = timer(timeoutMs);
+    const taken = await Promise.race([taking, deadline.up]);
+    deadline.clear();
+    if (!taken) {
+      taking.catch(() => {}).finally(() => file.close()); // who stays alive gives back at once what comes too late
+      return undefined;
+    }
+    file.truncateSync();
+    writeAll(file, new TextEncoder().encode(`${Deno.pid}\n`));
+    return { release: () => file.close() };
+  }
+
+  /** Where a path lies in truth. */
+  #place(path: string): string {
+    const found = this.#prefixes.find(([prefix]) => `${path}/`.startsWith(prefix));
+    return found ? found[1] + path.slice(found[0].length) : path;
+  }
+}
+
+/** Runs a program's main function on the machine itself and ends the process with its status: 1 for what it threw. */
+export async function runProgram(main: (system: System, args: readonly string[]) => Promise<number>): Promise<never> {
+  const system = new RealSystem();
+  try {
+    Deno.exit(await main(system, Deno.args));
+  } catch (error) {
+    system.complain(report(error));
+    Deno.exit(1);
+  }
+}

@@ -1,0 +1,102 @@
+/**
+ * Programs of the system. A new one is a file beside this one and a line in the table.
+ *
+ * @module
+ */
+
+import type { Command, CommandResult } from "../../../lib/system.ts";
+import { START } from "../costs.ts";
+import { Hung } from "../errno.ts";
+import type { SimulatedHost } from "../host.ts";
+import type { SimulatedProcess } from "../processes.ts";
+import { asBytes, asText, nameOf } from "../tree.ts";
+import { modprobe } from "./modprobe.ts";
+import { head, kill, mkdir, mount, virsh } from "./small.ts";
+import { stat } from "./stat.ts";
+
+/** What a program of the system leaves: status and output. */
+export interface Done {
+  /** Exit status. */
+  readonly code: number;
+  /** Standard output. */
+  readonly stdout?: string | Uint8Array;
+  /** Standard error. */
+  readonly stderr?: string;
+}
+
+/** A program of the system; it does what it does at once, when its start has taken its time. */
+export type CommandFunction = (host: SimulatedHost, args: readonly string[], stdin: string) => Done;
+
+/** All of them. */
+export const COMMANDS: Readonly<Record<string, CommandFunction>> = {
+  "/usr/bin/head": head,
+  "/usr/bin/kill": kill,
+  "/usr/bin/mkdir": mkdir,
+  "/usr/bin/mount": mount,
+  "/usr/bin/stat": stat,
+  "/usr/bin/virsh": virsh,
+  "/usr/sbin/modprobe": modprobe,
+};
+
+/** A program that runs. */
+interface Running {
+  readonly process: SimulatedProcess;
+  /** Its standard output and standard error so far. */
+  readonly output: () => readonly [stdout: string | Uint8Array, stderr: string];
+}
+
+/** Starts a program of the system. */
+function startTheirs(
+  host: SimulatedHost,
+  act: CommandFunction,
+  parent: number,
+  { program, args, stdin }: Command,
+): Running {
+  const process = host.processes.spawn({ comm: nameOf(program).slice(0, 15), args: [program, ...args], parent });
+  let left: Done = { code: 0 };
+  host.clock.after(START, () => {
+    if (process.gone) return;
+    try {
+      left = host.as(process.pid, () => act(host, args, asText(stdin ?? "")));
+      host.processes.end(process, left.code);
+    } catch (error) {
+      if (!(error instanceof Hung)) throw error;
+      host.processes.hang(process, error);
+    }
+  });
+  return { process, output: () => [left.stdout ?? "", left.stderr ?? ""] };
+}
+
+/**
+ * Runs a program of the system, or one of ours, for a process.
+ *
+ * @param done Gets to know how it ended. At the end of its time it is killed, and not waited for.
+ */
+export function runCommand(
+  host: SimulatedHost,
+  caller: { readonly pid: number; readonly uid: number },
+  command: Command,
+  done: (result: CommandResult) => void,
+): void {
+  const { program, args, stdin, timeoutMs, maxOutput = 1 << 20 } = command;
+  const tell = (ended: CommandResult["ended"], code: number, stdout: string | Uint8Array = "", stderr = "") =>
+    done({ ended, code, stdout: asBytes(stdout).slice(0, maxOutput), stderr: stderr.slice(0, 64 << 10) });
+  const main = host.programs.get(program);
+  const act = host.commands.get(program);
+  if (!main && !act) return tell("missing", -1);
+  let running: Running;
+  if (main) {
+    const system = host.start(main, { program, args, stdin, parent: caller.pid, uid: caller.uid });
+    running = { process: system.process, output: () => [system.stdout, system.stderr] };
+  } else {
+    running = startTheirs(host, act!, caller.pid, command);
+  }
+  const { process, output } = running;
+  process.onEnd.push((code) => tell("exit", code, ...output()));
+  if (timeoutMs === Infinity) return;
+  const late = host.clock.after(timeoutMs, () => {
+    tell("timeout", -1);
+    host.processes.kill(process.pid);
+  });
+  process.onEnd.push(() => late.cancelled = true);
+}

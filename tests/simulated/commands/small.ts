@@ -1,0 +1,65 @@
+/**
+ * Programs of the system that need a few lines each.
+ *
+ * @module
+ */
+
+import { readFile } from "../files.ts";
+import { asBytes } from "../tree.ts";
+import type { CommandFunction } from "./mod.ts";
+
+/** Arguments without options; all behind `--`. */
+function operands(args: readonly string[]): readonly string[] {
+  const end = args.indexOf("--");
+  return end < 0 ? args.filter((arg) => !arg.startsWith("-")) : args.slice(end + 1);
+}
+
+/** `head -c N -- FILE`. */
+export const head: CommandFunction = (host, args) => {
+  const count = Number(args[args.indexOf("-c") + 1]);
+  const path = args.at(-1)!;
+  const data = readFile(host.tree, path, 0);
+  if (data === undefined) {
+    return { code: 1, stderr: `head: cannot open '${path}' for reading: No such file or directory\n` };
+  }
+  return { code: 0, stdout: asBytes(data).slice(0, count) };
+};
+
+/** `kill -KILL -- PID`, or -PID for its group; here, every program is a group of its own. */
+export const kill: CommandFunction = (host, args) => {
+  const pid = Math.abs(Number(operands(args)[0]));
+  if (!host.processes.all.has(pid)) return { code: 1, stderr: `kill: (${pid}) - No such process\n` };
+  host.processes.kill(pid);
+  return { code: 0 };
+};
+
+/** `mkdir -p -m MODE -- FOLDER...`. */
+export const mkdir: CommandFunction = (host, args) => {
+  const mode = parseInt(args[args.indexOf("-m") + 1] ?? "755", 8);
+  for (const path of operands(args)) {
+    if (host.tree.find(path) === undefined) host.tree.folder(path).mode = mode;
+  }
+  return { code: 0 };
+};
+
+/** `mount -t TYPE ...`: the second view of sysfs or proc; a second mount of sysfs on one folder answers 32. */
+export const mount: CommandFunction = (host, args) => {
+  const type = args[args.indexOf("-t") + 1]!;
+  const folder = args.at(-1)!;
+  if (host.tree.find(folder)?.kind !== "folder") {
+    return { code: 32, stderr: `mount: ${folder}: mount point does not exist.\n` };
+  }
+  if (type === "sysfs" && host.mounted.has(type)) {
+    return { code: 32, stderr: `mount: ${folder}: sysfs already mounted.\n` };
+  }
+  host.mounted.add(type);
+  return { code: 0 };
+};
+
+/** `virsh dumpxml NAME`. */
+export const virsh: CommandFunction = (host, args) => {
+  const words = args.filter((arg) => !arg.startsWith("-"));
+  const xml = host.guests.get(words[words.indexOf("dumpxml") + 1]!);
+  if (xml === undefined) return { code: 1, stderr: "error: failed to get domain\n" };
+  return { code: 0, stdout: xml };
+};

@@ -1,0 +1,154 @@
+/**
+ * What a machine is, as plain data: tests/simulated/machines.ts has some, and a test may write its own.
+ *
+ * @module
+ */
+
+/** A display connector. */
+export interface ConnectorSpec {
+  /** `DP-1`. */
+  readonly name: string;
+  /** Something is plugged in. */
+  readonly connected: boolean;
+}
+
+/** A block device and where it is mounted. */
+export interface BlockSpec {
+  /** `nvme0n1`. */
+  readonly name: string;
+  /** Folders between the function and it: `nvme/nvme0`, `ata1/host0/target0:0:0/0:0:0:0/block`. */
+  readonly below: string;
+  /** Its partitions. */
+  readonly partitions?: readonly string[];
+}
+
+/** A PCI function. Its nodes are there while a driver of the host has it. */
+export interface FunctionSpec {
+  /** `0000:01:00.0`. */
+  readonly address: string;
+  /** `0x030000`. */
+  readonly class: string;
+  /** `0x10de`. */
+  readonly vendor: string;
+  /** `0x2684`. */
+  readonly device: string;
+  /** Driver that it is on when the machine is up. */
+  readonly driver?: string;
+  /** Drivers whose tables name it, best first; `driver` where this is not said. */
+  readonly knownBy?: readonly string[];
+  /** IOMMU group; none where the machine has no IOMMU. */
+  readonly group?: number;
+  /** Bridge that it is below. */
+  readonly above?: string;
+  /** The firmware's screen is on it. */
+  readonly bootVga?: boolean;
+  /** `driver_override` when the machine is up. */
+  readonly override?: string;
+  /** `power/control`; `on` where this is not said. */
+  readonly power?: "on" | "auto";
+  /** `d3cold_allowed`; true where this is not said. */
+  readonly d3cold?: boolean;
+  /** `reset_method`; none: it cannot be reset. `["flr", "bus"]` where this is not said. */
+  readonly resets?: readonly string[];
+  /** The physical function that it is a virtual function of. */
+  readonly physfn?: string;
+  /** Nodes of a display driver. */
+  readonly drm?: {
+    /** N of cardN. */
+    readonly card: number;
+    /** N of renderDN. */
+    readonly render?: number;
+    /** N of fbN. */
+    readonly fb?: number;
+    /** N of each i2c-N. */
+    readonly i2c?: readonly number[];
+    /** Connectors. */
+    readonly connectors?: readonly ConnectorSpec[];
+  };
+  /** K of sound/cardK. */
+  readonly sound?: number;
+  /** Network interface. */
+  readonly net?: string;
+  /** Block devices. */
+  readonly blocks?: readonly BlockSpec[];
+}
+
+/** A USB device. */
+export interface UsbSpec {
+  /** `1-2`, the name of its folder. */
+  readonly port: string;
+  /** Address of the controller. */
+  readonly controller: string;
+  /** `046d`, as sysfs writes it. */
+  readonly vendor: string;
+  /** `c31c`. */
+  readonly product: string;
+  /** What it says it is. */
+  readonly name: string;
+  /** Serial number. */
+  readonly serial?: string;
+  /** What it has. */
+  readonly inputs?: readonly ("keyboard" | "mouse")[];
+  /** Network interface. */
+  readonly net?: string;
+  /** Disk. */
+  readonly block?: string;
+}
+
+/** A process. */
+export interface ProcessSpec {
+  /** Its id; the next free one where this is not said. */
+  readonly pid?: number;
+  /** Its parent; 1 where this is not said. */
+  readonly parent?: number;
+  /** Name, up to 15 bytes. */
+  readonly comm: string;
+  /** Command line; none for a thread of the kernel. */
+  readonly args?: readonly string[];
+  /** User. */
+  readonly uid?: number;
+  /** What it has open, `/dev/dri/card0`. */
+  readonly open?: readonly string[];
+  /** `/system.slice/libvirtd.service`. */
+  readonly cgroup?: string;
+}
+
+/** A module of the kernel. */
+export interface ModuleSpec {
+  /** With underscores. */
+  readonly name: string;
+  /** Modules that it needs. */
+  readonly needs?: readonly string[];
+  /** It is part of the kernel. */
+  readonly builtin?: boolean;
+  /** It is loaded; modules of drivers that a function is on are in any case. */
+  readonly loaded?: boolean;
+}
+
+/** A whole machine. */
+export interface Machine {
+  /** What it is called. */
+  readonly name: string;
+  /** Functions; bridges before what is below them. */
+  readonly functions: readonly FunctionSpec[];
+  /** The IOMMU is on. */
+  readonly iommu: boolean;
+  /** USB devices. */
+  readonly usb?: readonly UsbSpec[];
+  /** Processes, beside init and some threads of the kernel. */
+  readonly processes?: readonly ProcessSpec[];
+  /** Modules, beside those of the known drivers. */
+  readonly modules?: readonly ModuleSpec[];
+  /** Mounted file systems beside proc, sysfs and tmpfs: source, folder, type. */
+  readonly mounts?: readonly (readonly [source: string, folder: string, type: string])[];
+  /** Interfaces with a default route. */
+  readonly routes?: readonly string[];
+  /** Memory and how much of it is available; 32 and 24 GiB where this is not said. */
+  readonly memoryKiB?: readonly [total: number, available: number];
+  /** Huge pages by their size in KiB: how many, and how many of them are free. */
+  readonly hugepages?: Readonly<Record<number, readonly [total: number, free: number]>>;
+  /** Files that are there, with their text; a path that ends in `/` is a folder. */
+  readonly files?: Readonly<Record<string, string>>;
+  /** Networks of libvirt that are active. */
+  readonly networks?: readonly string[];
+}
