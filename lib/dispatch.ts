@@ -144,7 +144,7 @@ async function runPhase(call: Call): Promise<number> {
   }
   const { failure } = await runOwn(call, phase.program, { timeoutMs: phase.timeoutMs });
   if (failure === undefined) return 0;
-  log.error(failure.trimEnd());
+  log.error(failure);
   if (event.operation === "release") startRecovery(system, log);
   if (!phase.fails) return 0;
   system.complain(failure);
@@ -164,7 +164,7 @@ async function runScripts(call: Call): Promise<number> {
     if (stdout && stdout.length > 0) system.print(stdout); // user-scripts prints nothing where nothing was replaced
     return 0;
   }
-  log.error(failure.trimEnd());
+  log.error(failure);
   system.complain(failure);
   return 1;
 }
@@ -242,7 +242,7 @@ export async function dispatch(
     return event.failure === "never" ? 0 : status;
   } catch (error) {
     const reason = report(error, args[0]);
-    log.error(reason.trimEnd());
+    log.error(reason);
     system.complain(reason);
     return event.failure === "never" ? 0 : 1;
   }

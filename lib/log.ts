@@ -62,7 +62,8 @@ export function openLog(system: System, guest?: string): Log {
     }
   };
   const format = ({ levelName, msg }: { levelName: string; msg: string }) => {
-    const fields = [system.date().toISOString(), system.program, guest ?? "-", levelName, msg];
+    const text = msg.trimEnd().replaceAll("\n", "; ");
+    const fields = [system.date().toISOString(), system.program, guest ?? "-", levelName, text];
     return fields.map(printable).join("\t") + "\n";
   };
   return new Logger("virt-aid", "INFO", { handlers: [new LineHandler(append, format)] });

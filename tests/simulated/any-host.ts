@@ -49,7 +49,10 @@ const anyCard = fc.record({
 const hex = (value: number) => value.toString(16).padStart(2, "0");
 
 /** Driver and override that a state stands for. A function is on vfio-pci only with an override, as somebody set it. */
-function driverOf(state: { driver: string; override: boolean }, drivers: readonly string[]): Pick<FunctionSpec, "driver" | "override"> {
+function driverOf(
+  state: { driver: string; override: boolean },
+  drivers: readonly string[],
+): Pick<FunctionSpec, "driver" | "override"> {
   switch (state.driver) {
     case "none":
       return {};
@@ -76,7 +79,14 @@ export const anyHost: fc.Arbitrary<Machine> = fc.record({
     const bus = card.behindBridge ? slot + 1 : 0;
     const bridge = `0000:00:${hex(0x10 + slot)}.0`;
     if (card.behindBridge) {
-      functions.push({ address: bridge, class: "0x060400", vendor: "0x8086", device: "0xa73d", driver: "pcieport", group: group++ });
+      functions.push({
+        address: bridge,
+        class: "0x060400",
+        vendor: "0x8086",
+        device: "0xa73d",
+        driver: "pcieport",
+        group: group++,
+      });
     }
     card.functions.forEach((kind, index) => {
       const state = card.states[index]!;
