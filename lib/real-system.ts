@@ -15,18 +15,15 @@ export type Prefixes = readonly (readonly [path: string, place: string])[];
 /** Where /sys and /proc lie for a program that has only the permissions it needs. */
 const VIEWS: Prefixes = [["/sys/", "/run/virt-aid/sys/"], ["/proc/", "/run/virt-aid/proc/"]];
 
-/** Has the error the meaning "no such file"? A process that ended meanwhile answers ESRCH. */
-function isMissing(error: unknown): boolean {
-  return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory ||
-    (error as { code?: string }).code === "ESRCH";
-}
+/** What the kernel says where there is no such file; of a process that ended meanwhile it says ESRCH. */
+const MISSING = ["ENOENT", "ENOTDIR", "ESRCH"];
 
 /** What `look` gives, undefined where there is no such file. */
 function unlessMissing<T>(look: () => T): T | undefined {
   try {
     return look();
   } catch (error) {
-    if (isMissing(error)) return undefined;
+    if (MISSING.includes((error as { code?: string }).code ?? "")) return undefined;
     throw error;
   }
 }
@@ -53,32 +50,38 @@ function readUpTo(file: { readSync(data: Uint8Array): number | null }, max: numb
 export class RealSystem implements System {
   readonly #prefixes: Prefixes;
 
-  /** @param prefixes Where paths lie in truth; the first that fits counts. */
+  /** The machine as seen through a table of prefixes, of which the first that fits counts. */
   constructor(prefixes: Prefixes = VIEWS) {
     this.#prefixes = prefixes;
   }
 
+  /** Name that this program was called by; for a hard link the link's. */
   get program(): string {
     return Deno.execPath().split("/").at(-1)!;
   }
 
+  /** Own process id. */
   get pid(): number {
     return Deno.pid;
   }
 
+  /** User that this program runs as. */
   get uid(): number {
     return Deno.uid()!;
   }
 
+  /** Parent's process id now. */
   parent(): number {
     return Deno.ppid;
   }
 
+  /** All of standard input, if it is not longer than that. */
   input(max: number): Promise<Uint8Array | undefined> {
     const data = readUpTo(Deno.stdin, max);
     return Promise.resolve(data.length > max ? undefined : data);
   }
 
+  /** Writes to standard error. */
   complain(text: string): void {
     try {
       writeAll(Deno.stderr, new TextEncoder().encode(text));
@@ -87,14 +90,17 @@ export class RealSystem implements System {
     }
   }
 
+  /** Writes to standard output. */
   print(data: string | Uint8Array): void {
     writeAll(Deno.stdout, typeof data === "string" ? new TextEncoder().encode(data) : data);
   }
 
+  /** A file's text. */
   read(path: string): string | undefined {
     return unlessMissing(() => Deno.readTextFileSync(this.#place(path)));
   }
 
+  /** A file's first bytes. */
   readBytes(path: string, max: number): Uint8Array | undefined {
     return unlessMissing(() => {
       using file = Deno.openSync(this.#place(path));
@@ -102,11 +108,13 @@ export class RealSystem implements System {
     });
   }
 
+  /** Names in a folder. */
   list(path: string): readonly string[] {
     const names = unlessMissing(() => Array.from(Deno.readDirSync(this.#place(path)), (entry) => entry.name));
     return (names ?? []).sort();
   }
 
+  /** What a symbolic link says. */
   link(path: string): string | undefined {
     try {
       return unlessMissing(() => Deno.readLinkSync(this.#place(path)));
@@ -116,6 +124,7 @@ export class RealSystem implements System {
     }
   }
 
+  /** What lies at a path. */
   info(path: string): FileInfo | undefined {
     const stat = unlessMissing(() => Deno.lstatSync(this.#place(path)));
     if (!stat) return undefined;
@@ -123,11 +132,13 @@ export class RealSystem implements System {
     return { kind, uid: stat.uid!, mode: stat.mode! & 0o7777, size: stat.size };
   }
 
+  /** One write(2) into a file that exists. */
   write(path: string, text: string): void {
     using file = Deno.openSync(this.#place(path), { write: true });
     file.writeSync(new TextEncoder().encode(text)); // one call: a sysfs attribute takes each write as a whole value
   }
 
+  /** Puts a whole file in place. */
   save(path: string, text: string, { durable = false }: { readonly durable?: boolean } = {}): void {
     const place = this.#place(path);
     const beside = `${place}.${Deno.pid}`;
@@ -145,43 +156,53 @@ export class RealSystem implements System {
     folder.syncSync();
   }
 
+  /** Adds to the end of a file. */
   append(path: string, text: string): void {
     using file = Deno.openSync(this.#place(path), { append: true, create: true, mode: 0o600 });
     writeAll(file, new TextEncoder().encode(text));
   }
 
+  /** Renames. */
   move(from: string, to: string): void {
     Deno.renameSync(this.#place(from), this.#place(to));
   }
 
+  /** Removes a file. */
   remove(path: string): void {
     unlessMissing(() => Deno.removeSync(this.#place(path)));
   }
 
+  /** Makes a folder and those above it. */
   makeFolder(path: string): void {
     Deno.mkdirSync(this.#place(path), { recursive: true, mode: 0o700 });
   }
 
+  /** Runs a program until it exits or its time is up. */
   run(command: Command): Promise<CommandResult> {
     return run({ ...command, program: this.#place(command.program) });
   }
 
+  /** Starts a program that outlives this one. */
   start(program: string, args: readonly string[]): void {
     start(this.#place(program), args);
   }
 
+  /** Kills a process. */
   kill(pid: number): Promise<void> {
     return kill(pid);
   }
 
+  /** Milliseconds on a clock that never goes back. */
   now(): number {
     return performance.now();
   }
 
+  /** The calendar's time. */
   date(): Date {
     return new Date();
   }
 
+  /** Waits for a condition, or until time is up. */
   async until<T>(look: () => T | undefined | false, timeoutMs: number, pollMs = 20): Promise<T | undefined> {
     for (const end = this.now() + timeoutMs;;) {
       const seen = look();
@@ -192,6 +213,7 @@ export class RealSystem implements System {
     }
   }
 
+  /** Takes flock(2) on a file. */
   async lock(path: string, timeoutMs: number): Promise<Lock | undefined> {
     const file = Deno.openSync(this.#place(path), { read: true, write: true, create: true, mode: 0o600 });
     const taking = file.lock(true).then(() => true);
