@@ -6,35 +6,57 @@
 
 import { AidError } from "./errors.ts";
 import { JOURNALS } from "./journal.ts";
-import type { System } from "./system.ts";
+import type { Lock, System } from "./system.ts";
 
+/** How long a lock that is free may take to be had. */
+const GRAB_MS = 100;
 /** How long another program of the same guest may take to finish by itself. */
 const PATIENCE_MS = 3_000;
 /** How long a program that was killed may take to be gone. */
-const DEATH_MS = 2_000;
+const DEATH_MS = 1_000;
+/** So many programs may sit in the kernel for one guest: each at another function. */
+const LOCKS = 16;
 
-/** Is it one of our programs? They all lie in one folder. A process whose program cannot be read is dying already. */
-function isOurs(system: System, pid: number): boolean {
-  const folder = (id: number) => system.link(`/proc/${id}/exe`)?.replace(/\/[^/]*$/, "");
-  return pid !== system.pid && folder(pid) !== undefined && folder(pid) === folder(system.pid);
+/** Folder of a process's program; undefined where it is gone, or dead but for a thread that sits in the kernel. */
+function programFolder(system: System, pid: number): string | undefined {
+  return system.link(`/proc/${pid}/exe`)?.replace(/\/[^/]*$/, "");
+}
+
+/**
+ * Takes one lock. A holder of our own that does not come to its end is killed.
+ *
+ * @returns Undefined where the holder is dead and yet holds it: it sits in the kernel.
+ */
+async function take(system: System, path: string): Promise<Lock | undefined> {
+  const free = await system.lock(path, GRAB_MS);
+  if (free) return free;
+  const holder = Number(system.read(path));
+  const folder = programFolder(system, holder);
+  if (folder !== undefined) {
+    if (folder !== programFolder(system, system.pid)) {
+      throw new AidError(
+        `${path} is held by process ${holder}, which is none of our programs`,
+        `end process ${holder}`,
+      );
+    }
+    const given = await system.lock(path, PATIENCE_MS);
+    if (given) return given;
+    await system.kill(holder);
+  }
+  return await system.lock(path, DEATH_MS);
 }
 
 /**
  * Takes the lock of a guest. Who has it and does not give it back in time is killed: a killed process takes no further step,
- * even while a thread of it still sits in the kernel.
+ * even while a thread of it still sits in the kernel. The next program then goes on under the next lock.
  *
- * @returns `hung`: the program before us sits in the kernel; what it was at is not to be touched again.
- * @throws {AidError} If even that does not help.
+ * @returns `hung`: a program before us sits in the kernel; what it was at is not to be touched again.
+ * @throws {AidError} If another program that is none of ours has it.
  */
 export async function lockGuest(system: System, uuid: string): Promise<{ hung: boolean; release: () => void }> {
-  const path = `${JOURNALS}/${uuid}.lock`;
-  const lock = await system.lock(path, PATIENCE_MS);
-  if (lock) return { hung: false, release: () => lock.release() };
-  const holder = Number(system.read(path));
-  if (Number.isInteger(holder) && holder > 1 && isOurs(system, holder)) await system.kill(holder);
-  const second = await system.lock(path, DEATH_MS);
-  if (second) return { hung: false, release: () => second.release() };
-  const third = await system.lock(`${JOURNALS}/${uuid}.takeover.lock`, DEATH_MS);
-  if (third) return { hung: true, release: () => third.release() };
-  throw new AidError(`other programs have been at guest ${uuid} for too long`, "look at `ps`; try again, or reboot");
+  for (let n = 0; n < LOCKS; n++) {
+    const lock = await take(system, `${JOURNALS}/${uuid}${n === 0 ? "" : `.takeover${n === 1 ? "" : `-${n}`}`}.lock`);
+    if (lock) return { hung: n > 0, release: () => lock.release() };
+  }
+  throw new AidError(`${LOCKS} programs sit in the kernel for guest ${uuid}`, "only a reboot frees its devices");
 }

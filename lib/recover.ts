@@ -56,11 +56,10 @@ function qemuRuns(system: System, uuid: string): boolean {
 /** Why a journal is to be left alone; undefined where nobody else will take it back. */
 function reasonToLeave(system: System, { guest, daemon, state }: Journal): string | undefined {
   if (qemuRuns(system, guest.uuid)) return "it is running";
-  if (state === "undoing" || state === "failed") return undefined; // release was called, and did not come to its end
-  if (daemon && startOf(system, daemon.pid) === daemon.start) {
-    return `libvirt (pid ${daemon.pid}) is still at it; \`virsh destroy\` ends a start or a guest that hangs`;
-  }
-  return undefined;
+  // between the end of prepare and QEMU's first breath there is neither a lock nor a QEMU, but a daemon that will go on
+  const starting = state === "applying" || state === "applied";
+  if (!starting || !daemon || startOf(system, daemon.pid) !== daemon.start) return undefined;
+  return `libvirt (pid ${daemon.pid}) is starting it; wait for that, or restart libvirt where it hangs`;
 }
 
 /** Takes one journal back. */

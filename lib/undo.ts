@@ -103,21 +103,28 @@ export async function* undo(
 ): AsyncGenerator<Entry, void> {
   // from here on no other guest passes anything on to this one
   let journal = await decided(system, () => begin(system, uuid, options));
+  // what an earlier undo could not take back may since have been set once more on the way: its function is walked through
+  // again, and undoing twice does no harm
+  const again = new Set(
+    journal.entries.filter(({ state }) => state === "undo-failed").flatMap((entry) => addressOf(entry) ?? []),
+  );
+  const over = (entry: Entry, address: string | undefined) =>
+    OVER.has(entry.state) && !(entry.state === "undone" && address !== undefined && again.has(address));
   const hung = new Set(
     journal.entries.filter(({ state }) => state === "hung").flatMap((entry) => addressOf(entry) ?? []),
   );
   for (let i = journal.entries.length - 1; i >= 0; i--) {
     const entry = journal.entries[i]!;
     const address = addressOf(entry);
-    if (OVER.has(entry.state) || entry.state === "hung" || (address !== undefined && hung.has(address))) continue;
+    if (over(entry, address) || entry.state === "hung" || (address !== undefined && hung.has(address))) continue;
     const put = (changed: Entry) => {
       journal = { ...journal, entries: journal.entries.with(i, changed) };
       note(system, journal);
     };
     // the end of an undo is written with the next one's begin: doing it twice does no harm
-    const over = await undoEntry(system, uuid, entry, options.deadline, put);
-    journal = { ...journal, entries: journal.entries.with(i, over) };
-    yield over;
+    const undone = await undoEntry(system, uuid, entry, options.deadline, put);
+    journal = { ...journal, entries: journal.entries.with(i, undone) };
+    yield undone;
   }
   finish(system, journal, options.outcome, hung);
 }

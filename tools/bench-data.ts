@@ -49,7 +49,6 @@ export function bigHost(): Host {
     group: n < 8 ? 1 : n,
     above: ["0000:00:01.0"],
     answers: true,
-    bootVga: false,
     vfs: 0,
   }));
   const holders = Array.from({ length: PROCESSES }, (_, n) => ({
@@ -92,7 +91,13 @@ export async function fakeSysfs(root: string): Promise<Question> {
   await put("class/iommu/dmar0/type", "intel");
   await put("bus/pci/drivers/vfio-pci/bind", "");
   for (const [n, fn] of functions.entries()) {
-    const attributes = { class: n ? "0x040300" : "0x030000", vendor: "0x10de", device: "0x2684", config: "\xde\x10", modalias: "" };
+    const attributes = {
+      class: n ? "0x040300" : "0x030000",
+      vendor: "0x10de",
+      device: "0x2684",
+      config: "\xde\x10",
+      modalias: "",
+    };
     for (const [name, text] of Object.entries(attributes)) await put(`${place}/${fn}/${name}`, text);
     await link(`${place}/${fn}/iommu_group`, "../../../../kernel/iommu_groups/7");
     await link(`kernel/iommu_groups/7/devices/${fn}`, `../../../../${place}/${fn}`);

@@ -36,14 +36,19 @@ async function inTurn<K extends string>(
 
 /** One line of the result. `limit` is what the project holds itself to. */
 function row(what: string, value: number, unit: string, limit?: number): void {
-  const held = limit === undefined ? "" : value <= limit ? `  (at most ${limit}: held)` : `  (at most ${limit}: NOT HELD)`;
+  const held = limit === undefined
+    ? ""
+    : value <= limit
+    ? `  (at most ${limit}: held)`
+    : `  (at most ${limit}: NOT HELD)`;
   console.log(`${what.padEnd(62)}${value.toFixed(unit === "x" ? 2 : 1).padStart(8)} ${unit}${held}`);
   if (limit !== undefined && value > limit) Deno.exitCode = 1;
 }
 
 /** Runs a program to its end, as libvirt does: input through a pipe, output read. */
 async function runProgram(program: string, args: readonly string[], stdin = ""): Promise<void> {
-  const child = new Deno.Command(program, { args: [...args], stdin: "piped", stdout: "piped", stderr: "piped" }).spawn();
+  const child = new Deno.Command(program, { args: [...args], stdin: "piped", stdout: "piped", stderr: "piped" })
+    .spawn();
   const writer = child.stdin.getWriter();
   writer.write(new TextEncoder().encode(stdin)).then(() => writer.close()).catch(() => {}); // it need not be read
   await child.output();
@@ -112,7 +117,8 @@ try {
   const processes = await inTurn(40, {
     empty: () => runProgram(empty, []),
     quick: () => runProgram(`${programs}/qemu`, start, "<domain/>"),
-    marked: () => runProgram(`${programs}/qemu`, ["guest", "prepare", "begin", "-"], "<domain><name>guest</name></domain>"),
+    marked: () =>
+      runProgram(`${programs}/qemu`, ["guest", "prepare", "begin", "-"], "<domain><name>guest</name></domain>"),
     scripts: () => runProgram(`${programs}/user-scripts`, ["qemu", ...start], "<domain/>"),
     bash: () => runProgram("/bin/bash", ["-c", "true"]),
   });
@@ -121,7 +127,11 @@ try {
   row("dispatcher, prepare of a guest without devices / empty", processes.marked / processes.empty, "x", 1.3);
   row("user-scripts without a script / empty", processes.scripts / processes.empty, "x");
   row("for the record: bash -c true / empty", processes.bash / processes.empty, "x");
-  row("memory of the dispatcher at its highest", await peakMemory(`${programs}/qemu`, ["guest", "prepare", "begin", "-"]), "MB");
+  row(
+    "memory of the dispatcher at its highest",
+    await peakMemory(`${programs}/qemu`, ["guest", "prepare", "begin", "-"]),
+    "MB",
+  );
 
   const { plan } = await inTurn(200, { plan: () => planStart(bigDomain(), DEFAULT_CONFIG, bigHost()) });
   row("plan for 200 PCI functions and 500 processes", plan, "ms", 5);

@@ -1,5 +1,5 @@
 /**
- * `deno task compile`: the programs of programs.ts, bundled to one file each (a third of the start-up time) and compiled
+ * `deno task compile`: the programs of programs.ts, bundled to one file each (a quarter of the start-up time) and compiled
  * with the permissions of their set to build/bin. Arguments go to `deno bundle`. Exit status 2 where Deno's runtime cannot
  * be downloaded, 1 for any other failure.
  *

@@ -29,8 +29,12 @@ const SHOWN: Readonly<Record<string, string>> = {
 };
 
 const colour = Deno.stdout.isTerminal() && !Deno.env.get("NO_COLOR");
-const paint = (code: number) => (text: string) => colour ? `\x1b[${code}m${text}\x1b[0m` : text;
-const [bold, dim, red, green, yellow] = [1, 2, 31, 32, 33].map(paint) as [typeof String, ...(typeof String)[]];
+const paint = (code: number) => (text: string): string => colour ? `\x1b[${code}m${text}\x1b[0m` : text;
+const bold = paint(1);
+const dim = paint(2);
+const red = paint(31);
+const green = paint(32);
+const yellow = paint(33);
 
 /** A heading. */
 function title(text: string): void {
@@ -40,12 +44,16 @@ function title(text: string): void {
 /** The functions as sysfs has them. */
 function showFunctions(world: World): void {
   const functions = functionsOf(world.host);
-  console.log(dim(`  ${"function".padEnd(14)}${"what".padEnd(22)}${"driver".padEnd(16)}driver_override  d3cold_allowed`));
+  console.log(
+    dim(`  ${"function".padEnd(14)}${"what".padEnd(22)}${"driver".padEnd(16)}driver_override  d3cold_allowed`),
+  );
   for (const [address, what] of Object.entries(SHOWN)) {
     const fn = functions[address];
     const driver = fn?.driver ?? (fn ? "none" : "gone from the bus");
     const shown = (driver === "vfio-pci" ? yellow : fn?.driver ? green : red)(driver.padEnd(16));
-    console.log(`  ${address.padEnd(14)}${what.padEnd(22)}${shown}${(fn?.override ?? "-").padEnd(17)}${fn?.d3cold ? 1 : 0}`);
+    console.log(
+      `  ${address.padEnd(14)}${what.padEnd(22)}${shown}${(fn?.override ?? "-").padEnd(17)}${fn?.d3cold ? 1 : 0}`,
+    );
   }
 }
 
@@ -133,7 +141,8 @@ async function life(fault: string | undefined): Promise<boolean> {
   console.log(
     same && !left
       ? green("\nEverything is as it was.")
-      : red("\nNot everything is as it was, and the journal says what is left: ") + (left ? "`virt-aid recover` knows it" : "!"),
+      : red("\nNot everything is as it was, and the journal says what is left: ") +
+        (left ? "`virt-aid recover` knows it" : "!"),
   );
   return same;
 }

@@ -8,7 +8,7 @@
 /** From the entrypoints down to the machine; a file imports from its own layer and from those below it. */
 const LAYERS: readonly (readonly string[])[] = [
   ["hooks/", "virt-aid.ts"],
-  ["lib/phases/", "lib/dispatch.ts", "lib/scripts.ts", "lib/cli/"],
+  ["lib/phases/", "lib/dispatch.ts", "lib/own-program.ts", "lib/scripts.ts", "lib/cli/"],
   ["lib/apply.ts", "lib/undo.ts", "lib/recover.ts", "lib/claims.ts", "lib/guest-lock.ts", "lib/history.ts"],
   ["lib/plan.ts", "lib/preflight/", "lib/steps/"],
   ["lib/step.ts", "lib/journal.ts"],
@@ -35,7 +35,7 @@ const PACKAGES: Readonly<Record<string, readonly string[] | undefined>> = {
   "@std/fs": undefined,
   "@std/log": ["lib/log.ts"],
   "@std/path": undefined,
-  "@std/xml": ["lib/xml.ts", "lib/domain.ts", "lib/config.ts"],
+  "@std/xml": ["lib/xml.ts", "lib/hostdev.ts", "lib/domain.ts", "lib/config.ts"],
 };
 
 /** What waits for a time and not for a condition, and the files that make deadlines and polls of it. */

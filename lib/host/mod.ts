@@ -11,7 +11,7 @@ import { type FileState, fileStates } from "./files.ts";
 import { type Holder, holdersOf } from "./holders.ts";
 import { type Memory, readMemory } from "./memory.ts";
 import { type DriverState, driverState, variantsOf } from "./modules.ts";
-import { isDisplay, type PciFunction, readFunctions } from "./pci.ts";
+import { isDisplay, type PciFunction, readFunctions, slotOf } from "./pci.ts";
 import { type UsbDevice, usbDevices } from "./usb.ts";
 import { defaultRoutes, keyboards, mountedDisks, type Use } from "./uses.ts";
 
@@ -70,12 +70,15 @@ function iommuOn(system: System): boolean {
 export async function readHost(system: System, question: Question): Promise<Host> {
   const functions = readFunctions(system, question.pci);
   const all = Object.values(functions);
+  const slots = new Set(question.pci.map(slotOf));
+  // those that were asked about, and the other functions of their cards; a group's other members do not move
+  const moving = all.map((fn) => fn.address).filter((address) => slots.has(slotOf(address)));
   return {
     iommu: iommuOn(system),
     functions,
     drivers: Object.fromEntries(question.drivers.map((driver) => [driver, driverState(system, driver)])),
     variants: variantsOf(system, Object.fromEntries(all.map((fn) => [fn.address, fn.modalias]))),
-    holders: holdersOf(system, all.map((fn) => fn.address)),
+    holders: await holdersOf(system, moving),
     consoles: all.filter((fn) => isDisplay(fn) && hasConsole(system, fn.address)).map((fn) => fn.address),
     disks: mountedDisks(system),
     routes: defaultRoutes(system),

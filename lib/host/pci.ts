@@ -32,8 +32,6 @@ export interface PciFunction {
   readonly above: readonly string[];
   /** Its configuration space answers; a function that fell off the bus reads as all ones. */
   readonly answers: boolean;
-  /** The firmware's screen is on it. */
-  readonly bootVga: boolean;
   /** What the kernel matches drivers against, `pci:v000010DEd...`. */
   readonly modalias: string;
   /** How many virtual functions it has switched on. */
@@ -89,7 +87,8 @@ export function readFunction(system: System, address: string): PciFunction | und
   if (place === undefined || code === undefined) return undefined;
   const group = system.link(`${folder}/iommu_group`);
   const module = system.link(`${folder}/driver/module`);
-  const header = system.readBytes(`${folder}/config`, 4);
+  // all 64 bytes: a virtual function that works has ones in the first four
+  const header = system.readBytes(`${folder}/config`, 64);
   return {
     address,
     class: code,
@@ -101,7 +100,6 @@ export function readFunction(system: System, address: string): PciFunction | und
     group: group === undefined ? undefined : Number(basename(group)),
     above: place.split("/").slice(0, -1).filter((part) => /^[0-9a-f]{4,}:[0-9a-f]{2}:/.test(part)),
     answers: header === undefined || header.some((byte) => byte !== 0xff),
-    bootVga: of("boot_vga") === "1",
     modalias: of("modalias") ?? "",
     vfs: Number(of("sriov_numvfs") ?? 0),
   };

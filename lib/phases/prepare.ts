@@ -13,7 +13,7 @@ import { MAX_XML } from "../event.ts";
 import { lockGuest } from "../guest-lock.ts";
 import { remember } from "../history.ts";
 import { readHost } from "../host/mod.ts";
-import { type Journal, readJournal, saveJournal } from "../journal.ts";
+import { type Journal, journalPath, readJournal, saveJournal } from "../journal.ts";
 import { type Log, openLog } from "../log.ts";
 import { type Plan, planStart, questionFor } from "../plan.ts";
 import { daemonOf } from "../recover.ts";
@@ -112,7 +112,7 @@ export function prepareBegin(system: System, args: readonly string[]): Promise<n
       throw new AidError("the guest's XML has more than 16 MiB", "it cannot be checked, so nothing is handed over");
     }
     const domain = parseDomain(new TextDecoder().decode(xml));
-    if (domain.pci.length === 0) return;
+    if (domain.pci.length === 0 && system.info(journalPath(domain.uuid)) === undefined) return;
     await ensureViews(system);
     await handOver(system, domain, openLog(system, guest));
   });

@@ -5,8 +5,8 @@
  */
 
 import type { Use } from "../host/uses.ts";
-import type { Holder } from "../host/holders.ts";
-import { type Check, type Facts, few, type Finding } from "./finding.ts";
+import { heldBy } from "../host/holders.ts";
+import { type Check, type Facts, few } from "./finding.ts";
 
 /** Is a use cut off when the targets go? */
 function cut(use: Use, { targets }: Facts): boolean {
@@ -51,16 +51,7 @@ export const noConsole: Check = ({ host, targets }) =>
     hint: "this version hands over a display card only where the host does not use it",
   }));
 
-/** One line for one holder. */
-function heldBy(holder: Holder): Finding {
-  const through = holder.node === undefined ? "may be held" : "is held";
-  const where = holder.node === undefined ? ", which cannot be looked into" : ` through ${holder.node}`;
-  return {
-    reason: `${holder.address} ${through} by ${holder.name} (pid ${holder.pid}, user ${holder.user})${where}`,
-    hint: `end ${holder.name}, then start the guest again`,
-  };
-}
-
 /** Nobody holds one of them. */
 export const noHolders: Check = ({ host, targets }) =>
-  host.holders.filter((holder) => targets.some(({ fn }) => fn.address === holder.address)).map(heldBy);
+  host.holders.filter((holder) => targets.some(({ fn }) => fn.address === holder.address))
+    .map((holder) => ({ reason: heldBy(holder), hint: `end ${holder.name}, then start the guest again` }));

@@ -17,7 +17,7 @@ const CLOSE_MS = 5_000;
 async function untilClosed(system: System, address: string, timeoutMs: number): Promise<void> {
   const closed = () => (attribute(system, address, "enable") ?? "0") === "0";
   if (await system.until(closed, Math.min(CLOSE_MS, timeoutMs))) return;
-  const holders = holdersOf(system, [address]).map((holder) => `${holder.name} (pid ${holder.pid})`);
+  const holders = (await holdersOf(system, [address])).map((holder) => `${holder.name} (pid ${holder.pid})`);
   throw new AidError(
     `${address} is still open in ${holders.join(", ") || "a process that cannot be found"}`,
     "end that program, then `virt-aid recover`",
@@ -28,10 +28,10 @@ async function untilClosed(system: System, address: string, timeoutMs: number): 
 export const bind: StepKind<Bind> = {
   describe: (step) => `bind ${step.address} to ${step.driver}`,
   address: (step) => step.address,
-  look(system, step) {
-    return { already: driverOf(system, step.address) === step.driver };
-  },
+  // planned only for a function that was elsewhere: if udev was faster with the probe, it is to go back all the same
+  look: () => ({ already: false }),
   apply(system, step) {
+    if (driverOf(system, step.address) === step.driver) return;
     system.write("/sys/bus/pci/drivers_probe", step.address);
     const now = driverOf(system, step.address);
     if (now !== step.driver) {

@@ -54,7 +54,10 @@ export async function goHome(system: System, step: Unbind, timeoutMs: number): P
   if (now === driver) return;
   // Still with vfio, or already with a driver that somebody else chose: resetting it now would pull it from under them.
   if (now !== undefined) {
-    throw new AidError(`${address} is on ${now} and not on ${driver}`, "`virt-aid recover` tries again");
+    throw new AidError(
+      `${address} is on ${now} and not on ${driver}`,
+      now.includes("vfio") ? "`virt-aid recover` tries again" : `take it from ${now}, then \`virt-aid recover\``,
+    );
   }
   if (module !== undefined && system.info(`/sys/bus/pci/drivers/${driver}`) === undefined) {
     if (system.info(`${PCI}/${address}`) !== undefined) writeOverride(system, address, driver);

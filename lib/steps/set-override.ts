@@ -22,10 +22,8 @@ export function writeOverride(system: System, address: string, driver: string | 
 export const setOverride: StepKind<SetOverride> = {
   describe: (step) => `reserve ${step.address} for ${step.driver}`,
   address: (step) => step.address,
-  look(system, step) {
-    const override = overrideOf(system, step.address);
-    return { already: override === step.driver, override };
-  },
+  // never "already so": on its way home the function is reserved for its own driver, and this step's undo ends that
+  look: (system, step) => ({ already: false, override: overrideOf(system, step.address) }),
   apply: (system, step) => writeOverride(system, step.address, step.driver),
   undo(system, step, before) {
     if (system.info(`${PCI}/${step.address}`) === undefined) return; // gone from the bus, and its override with it

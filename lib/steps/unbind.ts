@@ -1,4 +1,5 @@
 import { AidError } from "../errors.ts";
+import { heldBy, holdersOf, letGo } from "../host/holders.ts";
 import { driverOf, PCI } from "../host/pci.ts";
 import type { StepKind, Unbind } from "../step.ts";
 import type { System } from "../system.ts";
@@ -19,17 +20,36 @@ export function leaveDriver(system: System, address: string): void {
   }
 }
 
+/** How long a program that has just opened the function, such as a poller of its temperature, may take to close it. */
+const POLLER_MS = 3_000;
+
+/**
+ * Looks once more, now that nothing but vfio can take the function, whether anybody has it open: a driver waits inside the
+ * kernel for its users, and nothing ends that wait (docs/vfio.md F5).
+ *
+ * @throws {AidError} If somebody has it open and keeps it so.
+ */
+async function untilUnused(system: System, address: string, timeoutMs: number): Promise<void> {
+  const first = await holdersOf(system, [address]);
+  if (first.length === 0) return;
+  await system.until(() => first.every((holder) => letGo(system, holder)), Math.min(POLLER_MS, timeoutMs));
+  const [holder] = await holdersOf(system, [address]);
+  if (holder) throw new AidError(heldBy(holder), `end ${holder.name}, then start the guest again`);
+}
+
 /** See {@linkcode Unbind}. */
 export const unbind: StepKind<Unbind> = {
   describe: (step) => `unbind ${step.address} from ${step.driver}`,
   address: (step) => step.address,
-  look(system, step) {
-    return { already: driverOf(system, step.address) === undefined };
-  },
-  apply(system, step) {
+  // planned only for a function that was on a driver of the host: whoever took it off meanwhile, it is to go back
+  look: () => ({ already: false }),
+  async apply(system, step, _before, timeoutMs) {
+    await untilUnused(system, step.address, timeoutMs);
     const now = driverOf(system, step.address);
     // Somebody else was faster between the plan and this step: what is there now was never checked.
-    if (now !== step.driver) throw new AidError(`${step.address} went from ${step.driver} to ${now}`, "start it again");
+    if (now !== undefined && now !== step.driver) {
+      throw new AidError(`${step.address} went from ${step.driver} to ${now} by itself`, "start it again");
+    }
     leaveDriver(system, step.address);
   },
   undo: (system, step, _before, timeoutMs) => goHome(system, step, timeoutMs),

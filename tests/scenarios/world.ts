@@ -4,6 +4,7 @@
  * @module
  */
 
+import { assertEquals } from "@std/assert";
 import { virtAid } from "../../lib/cli/mod.ts";
 import { dispatch } from "../../lib/dispatch.ts";
 import { prepareBegin } from "../../lib/phases/prepare.ts";
@@ -39,10 +40,7 @@ export class World {
   /** Installs it. */
   constructor(machine: Machine, faults: readonly Fault[] = []) {
     this.host = new SimulatedHost(machine, faults);
-    for (const [path, main] of Object.entries(PROGRAMS)) {
-      this.host.programs.set(path, main);
-      this.host.tree.file(path, "a program", 0o755);
-    }
+    this.host.install(PROGRAMS);
     this.libvirt = new SimulatedLibvirt(this.host);
   }
 
@@ -55,6 +53,17 @@ export class World {
   /** Runs one of our programs by hand, to its end. */
   run(name: string, args: readonly string[] = [], stdin = ""): Promise<Outcome> {
     return this.start(name, args, stdin).ended;
+  }
+
+  /** Waits until programs that were started in the background, such as a recovery, have ended or sit in the kernel. */
+  async settled(): Promise<void> {
+    const ours = (comm: string) => Object.keys(PROGRAMS).some((path) => path.endsWith(`/${comm}`));
+    const busy = () =>
+      [...this.host.processes.all.values()].some((process) =>
+        ours(process.spec.comm) && !process.gone && !process.killed && process.hung === undefined
+      );
+    const waits: Main = async (system) => await system.until(() => !busy(), 600_000) ? 0 : 1;
+    assertEquals((await this.host.start(waits, { program: "/usr/bin/wait" }).ended).code, 0);
   }
 
   /** Journals that are there. */

@@ -72,6 +72,13 @@ export class Clock {
     });
   }
 
+  /** Moves time on within a call that does not return yet, until `over`, or until another program has to go on. */
+  block(over: () => boolean): void {
+    for (const waits = this.#waits.size; !over() && this.#agenda.length > 0 && waits === this.#waits.size;) {
+      this.#happen();
+    }
+  }
+
   /** A process is dead or stuck: what it waits for never comes. */
   forget(owner: object): void {
     for (const wait of this.#waits) if (wait.owner === owner) this.#waits.delete(wait);

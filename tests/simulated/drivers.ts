@@ -63,6 +63,8 @@ export class Nodes {
   readonly devices: string[] = [];
 
   /**
+   * Nodes of a function, none yet.
+   *
    * @param tree Where.
    * @param folder The function's folder.
    * @param serial Counts bindings, for names that the kernel numbers.

@@ -37,6 +37,7 @@ export function kernelError(code: Errno, about?: string): Error {
 
 /** Thrown by every call of a process that was killed: nothing that it does afterwards has any effect. */
 export class Killed extends Error {
+  /** Name of the class. */
   override readonly name = "Killed";
 }
 
@@ -45,14 +46,25 @@ export class Killed extends Error {
  * program catches this, because on a real machine no line after the call would ever run.
  */
 export class Hung extends Error {
+  /** Name of the class. */
   override readonly name = "Hung";
 
+  /** The call is made again when the kernel stops waiting: it has only waited for a lock so far. */
+  readonly again: boolean;
+
   /**
+   * A call that does not return.
+   *
    * @param what What it waits for.
    * @param over Tells when the kernel stops waiting; without it, never.
-   * @param act What the kernel does then, though the process may have been killed meanwhile.
+   * @param act What the kernel does then, though the process may have been killed meanwhile; without it, {@linkcode again}.
    */
-  constructor(what: string, readonly over: () => boolean = () => false, readonly act: () => void = () => {}) {
+  constructor(what: string, readonly over: () => boolean = () => false, act?: () => void) {
     super(what);
+    this.again = act === undefined;
+    this.act = act ?? (() => {});
   }
+
+  /** What the kernel does when it stops waiting. */
+  readonly act: () => void;
 }

@@ -1,13 +1,13 @@
 /**
- * What can go wrong on a machine, by name. A fault stands between whoever asks the host for something and the host, and does
- * to it what a broken driver, another program or a crash would do.
+ * Faults that strike a simulated host; what there is of them is in tests/simulated/fault-table.ts.
  *
  * @module
  */
 
-import { kindOf } from "./drivers.ts";
-import { type Errno, Hung, kernelError } from "./errno.ts";
-import type { Operation, SimulatedHost } from "./host.ts";
+import { type FaultKind, FAULTS, type React } from "./fault-table.ts";
+import type { Operation } from "./host.ts";
+
+export { type FaultKind, FAULTS } from "./fault-table.ts";
 
 /** A fault to strike. */
 export interface Fault {
@@ -19,183 +19,6 @@ export interface Fault {
   readonly times?: number;
 }
 
-/** Does to an operation what the fault is; `act` is what would have happened. */
-type React = (act: () => void, host: SimulatedHost, operation: Operation) => void;
-
-/** A kind of fault. */
-export interface FaultKind {
-  /** One line for people. */
-  readonly description: string;
-  /** Kind of operation that it strikes. */
-  readonly on: string;
-  /** Which of them; all where this is not said. */
-  readonly where?: (operation: Operation) => boolean;
-  /** What it does. */
-  readonly react: React;
-}
-
-const fails = (code: Errno): React => () => {
-  throw kernelError(code);
-};
-const ignored: React = () => {};
-const hangs: React = (_, host, { subject, kind }) => host.pci.hang(host.pci.at(subject), `${kind} of ${subject}`);
-const toGuest = ({ driver }: Operation) => driver !== undefined && kindOf(driver) === "vfio";
-const toHost = (operation: Operation) => !toGuest(operation);
-const under = (folder: string) => ({ subject }: Operation) => subject.startsWith(`${folder}/`);
-const isJournal = ({ subject }: Operation) => /^\/run\/virt-aid\/guests\/[^/]*\.json$/.test(subject);
-const setting = ({ driver }: Operation) => driver !== "";
-
-/** All of them. */
-export const FAULTS: Readonly<Record<string, FaultKind>> = {
-  "unbind-fails": {
-    description: "the host's driver does not let go: EBUSY",
-    on: "unbind",
-    where: toHost,
-    react: fails("EBUSY"),
-  },
-  "unbind-ignored": {
-    description: "unbind says yes, and the driver stays",
-    on: "unbind",
-    where: toHost,
-    react: ignored,
-  },
-  "unbind-hangs": {
-    description: "the host's driver never answers an unbind",
-    on: "unbind",
-    where: toHost,
-    react: hangs,
-  },
-  "vfio-unbind-fails": { description: "vfio-pci does not let go", on: "unbind", where: toGuest, react: fails("EBUSY") },
-  "vfio-unbind-ignored": {
-    description: "vfio-pci says yes to unbind, and stays",
-    on: "unbind",
-    where: toGuest,
-    react: ignored,
-  },
-  "vfio-unbind-hangs": { description: "vfio-pci never answers an unbind", on: "unbind", where: toGuest, react: hangs },
-  "bind-fails": { description: "vfio-pci refuses the function", on: "bind", where: toGuest, react: fails("EIO") },
-  "bind-hangs": { description: "vfio-pci never answers a bind", on: "bind", where: toGuest, react: hangs },
-  "bind-ignored": {
-    description: "a bind to vfio-pci says yes and does nothing",
-    on: "bind",
-    where: toGuest,
-    react: ignored,
-  },
-  "override-fails": {
-    description: "driver_override refuses a driver",
-    on: "override",
-    where: setting,
-    react: fails("EINVAL"),
-  },
-  "override-ignored": {
-    description: "driver_override forgets what is written",
-    on: "override",
-    where: setting,
-    react: ignored,
-  },
-  "clear-fails": {
-    description: "driver_override refuses to be cleared",
-    on: "override",
-    where: (operation) => !setting(operation),
-    react: fails("EINVAL"),
-  },
-  "modprobe-fails": { description: "a module cannot be loaded", on: "modprobe", react: fails("ENODEV") },
-  "modprobe-ignored": { description: "modprobe says yes, and the module is not there", on: "modprobe", react: ignored },
-  "modprobe-hangs": {
-    description: "modprobe never ends",
-    on: "modprobe",
-    react: () => {
-      throw new Hung("modprobe");
-    },
-  },
-  "power-fails": { description: "power settings cannot be written", on: "power", react: fails("EIO") },
-  "power-ignored": { description: "power settings do not hold", on: "power", react: ignored },
-  "wrong-driver": {
-    description: "another program gives the function to pci-stub as soon as it is free",
-    on: "unbind",
-    where: toHost,
-    react: (act, host, { subject }) => {
-      act();
-      const fn = host.pci.at(subject);
-      host.pci.register("pci-stub");
-      fn.override = "pci-stub";
-      host.pci.probe(fn);
-    },
-  },
-  "device-vanishes": {
-    description: "the function falls off the bus while it changes hands",
-    on: "unbind",
-    react: (act, host, { subject }) => {
-      act();
-      host.pci.drop(host.pci.at(subject));
-    },
-  },
-  "return-fails": {
-    description: "the host's driver does not take the function back",
-    on: "bind",
-    where: toHost,
-    react: fails("EIO"),
-  },
-  "return-needs-reset": {
-    description: "the host's driver takes the function back after a reset only",
-    on: "bind",
-    where: toHost,
-    react: (act, host, { subject }) => {
-      const fn = host.pci.at(subject);
-      if (fn.resetCount === 0 && !fn.rescanned) throw kernelError("EIO");
-      act();
-    },
-  },
-  "return-needs-rescan": {
-    description: "the host's driver takes the function back after a removal and rescan only",
-    on: "bind",
-    where: toHost,
-    react: (act, host, { subject }) => {
-      if (!host.pci.at(subject).rescanned) throw kernelError("EIO");
-      act();
-    },
-  },
-  "return-hangs": { description: "the host's driver never answers a bind", on: "bind", where: toHost, react: hangs },
-  "reset-fails": { description: "the function cannot be reset", on: "reset", react: fails("EIO") },
-  "run-full": { description: "/run is full", on: "save", where: under("/run"), react: fails("ENOSPC") },
-  "var-full": { description: "/var is full", on: "save", where: under("/var"), react: fails("ENOSPC") },
-  "log-full": { description: "the log cannot be written", on: "append", react: fails("ENOSPC") },
-  "journal-unreadable": {
-    description: "the journal is damaged after it was written",
-    on: "save",
-    where: isJournal,
-    react: (act, host, { subject }) => {
-      act();
-      host.tree.file(subject, '{"version": 1, "gue', 0o600);
-    },
-  },
-  "killed-before-journal-write": {
-    description: "the program is killed before it writes the journal",
-    on: "save",
-    where: isJournal,
-    react: (_, host, { pid }) => host.processes.kill(pid),
-  },
-  "killed-after-journal-write": {
-    description: "the program is killed when the journal is written",
-    on: "save",
-    where: isJournal,
-    react: (act, host, { pid }) => {
-      act();
-      host.processes.kill(pid);
-    },
-  },
-  "libvirtd-killed-in-prepare": {
-    description: "libvirtd is killed while a guest is prepared",
-    on: "save",
-    where: isJournal,
-    react: (act, host) => {
-      act();
-      for (const [pid, { spec }] of host.processes.all) if (spec.comm === "libvirtd") host.processes.kill(pid);
-    },
-  },
-  "qemu-fails": { description: "QEMU does not start", on: "qemu", react: fails("EINVAL") },
-};
-
 /** A fault that waits for its operation. */
 export interface ArmedFault {
   /** Is it this one? */
@@ -206,7 +29,7 @@ export interface ArmedFault {
 
 /** Does a kind of fault fit an operation? */
 export function fits(kind: FaultKind, operation: Operation): boolean {
-  return kind.on === operation.kind && (kind.where?.(operation) ?? true);
+  return (kind.on === "*" || kind.on === operation.kind) && (kind.where?.(operation) ?? true);
 }
 
 /** Makes a fault ready. */

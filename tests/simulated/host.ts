@@ -7,7 +7,8 @@
 
 import { Clock } from "./clock.ts";
 import { type CommandFunction, COMMANDS } from "./commands/mod.ts";
-import { OPERATIONS, SLOW } from "./costs.ts";
+import { OPERATIONS, SLOW, START } from "./costs.ts";
+import { kindOf } from "./drivers.ts";
 import { arm, type ArmedFault, type Fault } from "./faults.ts";
 import { Locks } from "./locks.ts";
 import type { Machine } from "./machine.ts";
@@ -31,6 +32,8 @@ export interface Operation {
   readonly driver?: string;
   /** Who asked; 0 is the kernel itself. */
   readonly pid: number;
+  /** Path of that program. */
+  readonly program: string;
 }
 
 /** A machine that is up. */
@@ -70,6 +73,8 @@ export class SimulatedHost {
   #faults: ArmedFault[] = [];
 
   /**
+   * Boots a machine.
+   *
    * @param machine What it is made of.
    * @param faults What will go wrong.
    */
@@ -106,7 +111,13 @@ export class SimulatedHost {
    * @param act What is done; it may throw what the kernel answers.
    */
   operate(kind: string, subject: string, driver: string | undefined, act: () => void): void {
-    const operation: Operation = { kind, subject, driver, pid: this.caller };
+    const operation: Operation = {
+      kind,
+      subject,
+      driver,
+      pid: this.caller,
+      program: this.processes.all.get(this.caller)?.spec.args?.[0] ?? "",
+    };
     this.operations.push(operation);
     this.clock.advance((kind === "unbind" && driver && SLOW[kindOf(driver)]) || (OPERATIONS[kind] ?? 0));
     let run = act;
@@ -145,7 +156,8 @@ export class SimulatedHost {
   /** Starts a program of ours as a process. */
   start(main: Main, start: Start): SimulatedSystem {
     const system = new SimulatedSystem(this, start);
-    system.follow(main(system, start.args ?? []));
+    const ready = this.clock.wait<void>(system, (done) => this.clock.after(START, done));
+    system.follow(ready.then(() => main(system, start.args ?? [])));
     return system;
   }
 

@@ -9,12 +9,17 @@ import type { SimulatedProcess } from "./processes.ts";
 
 /** A guest that libvirt has something of. */
 export interface Guest {
+  /** Name. */
   readonly name: string;
+  /** UUID. */
   readonly uuid: string;
+  /** Its XML, as hooks get it. */
   readonly xml: string;
+  /** PCI functions of the host. */
   readonly devices: readonly { readonly address: string; readonly managed: boolean }[];
   /** Functions that libvirt itself took from the host. */
   readonly bound: PciFunction[];
+  /** Its QEMU. */
   qemu?: SimulatedProcess;
 }
 

@@ -55,7 +55,7 @@ export class SimulatedLibvirt {
   #hooks: HookRun[] = [];
   #id = 0;
 
-  /** @param host Where it runs. */
+  /** Starts it on a host. */
   constructor(readonly host: SimulatedHost) {
     this.process = this.#spawn();
   }

@@ -24,7 +24,7 @@ export class Modules {
   /** By name, with underscores. */
   readonly all: Map<string, Module> = new Map();
 
-  /** @param host Whose modules they are. */
+  /** Makes the table; nothing is loaded before {@linkcode boot}. */
   constructor(readonly host: SimulatedHost) {
     const { machine } = host;
     const names = new Set([

@@ -34,6 +34,8 @@ export class PciFunction {
   nodes?: Nodes;
 
   /**
+   * A function without a driver.
+   *
    * @param spec What it is.
    * @param path Its folder.
    * @param vfs Virtual functions that it can have.

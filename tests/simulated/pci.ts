@@ -22,7 +22,7 @@ export class PciBus {
   readonly drivers: Map<string, { readonly spec: DriverSpec; readonly ids: Set<string> }> = new Map();
   #serial = 0;
 
-  /** @param host Whose bus it is. */
+  /** Makes an empty bus. */
   constructor(readonly host: SimulatedHost) {
     files.publishBus(this);
   }
@@ -179,10 +179,8 @@ export class PciBus {
     this.host.usb.changed(fn);
     const { group } = fn.spec;
     if (group === undefined || !this.host.machine.iommu) return;
-    const there = [...this.functions.values()].some((f) =>
-      f.spec.group === group && f.driver && kindOf(f.driver) === "vfio"
-    );
-    files.publishGroup(this, group, there);
+    const members = [...this.functions.values()].filter((other) => other.spec.group === group);
+    files.publishGroup(this, group, members.some(({ driver }) => driver !== undefined && kindOf(driver) === "vfio"));
   }
 
   /** `driver_override`. */

@@ -12,6 +12,8 @@ import * as files from "./files.ts";
 import { Program } from "./program.ts";
 import { asBytes, asText } from "./tree.ts";
 
+export type { Main, Outcome, Start } from "./program.ts";
+
 /** Calendar time at which the host was made. */
 const EPOCH = Date.UTC(2026, 0, 2, 3, 4, 5);
 /** Mounts of the second sysfs and proc: without them their files cannot be seen (lib/views.ts). */

@@ -13,6 +13,8 @@ import { File, Folder, Link } from "./tree.ts";
 export class SimulatedProcess {
   /** The call of the kernel that it sits in, if that does not return. */
   hung?: Hung;
+  /** Goes on when that call returns; where there is none, nothing does: the thread that made it was given up. */
+  resume?: () => void;
   /** It was sent KILL. */
   killed = false;
   /** It is no more. */
@@ -25,6 +27,8 @@ export class SimulatedProcess {
   onKill: () => void = () => {};
 
   /**
+   * A process; the table of them is below.
+   *
    * @param pid Its id.
    * @param parent Its parent's id.
    * @param spec What it is.
@@ -46,7 +50,7 @@ export class Processes {
   readonly #hung = new Set<SimulatedProcess>();
   #next = 1000;
 
-  /** @param host Whose they are. */
+  /** Makes an empty table. */
   constructor(readonly host: SimulatedHost) {
     host.tree.put("/proc/self", new Link(() => String(host.caller)));
   }
@@ -133,8 +137,11 @@ export class Processes {
       if (!process.hung!.over()) continue;
       this.#hung.delete(process);
       process.hung!.act();
-      // What it would have done next was never run here: without a kill it stays where it is, holding what it holds.
       if (process.killed) this.end(process, 137);
+      else if (process.resume) {
+        process.hung = undefined;
+        process.resume();
+      }
     }
   }
 

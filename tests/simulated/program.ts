@@ -61,6 +61,8 @@ export class Program {
   #tell!: (outcome: Outcome) => void;
 
   /**
+   * Makes the process.
+   *
    * @param host Where it runs.
    * @param start How it is started; its `main` is still to be called, with {@linkcode follow}.
    */
@@ -130,8 +132,8 @@ export class Program {
     try {
       return this.host.as(this.pid, body);
     } catch (error) {
-      if (error instanceof Hung) this.#hang(error);
-      throw error;
+      if (!(error instanceof Hung) || !this.#outlasted(error)) throw error;
+      return error.again ? this.call(0, body) : undefined as T;
     } finally {
       this.#check();
     }
@@ -142,11 +144,18 @@ export class Program {
     if (!this.living) throw new Killed(`${this.program} was killed`);
   }
 
-  #hang(hung: Hung): void {
-    if (this.process.hung) return;
-    this.host.clock.forget(this);
-    this.host.processes.hang(this.process, hung);
+  /** Sits in the kernel for as long as nobody else has to go on; tells if the call returned within that. */
+  #outlasted(hung: Hung): boolean {
+    const { process, host } = this;
+    if (process.hung) return false;
+    host.processes.hang(process, hung);
+    process.resume = () => {};
+    host.clock.block(() => process.hung === undefined || process.killed);
+    process.resume = undefined;
+    if (process.hung === undefined) return true;
+    host.clock.forget(this);
     this.#over("stuck", -1);
+    return false;
   }
 
   #over(ended: Outcome["ended"], code: number): void {

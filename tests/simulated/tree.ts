@@ -17,6 +17,8 @@ export class File {
   readonly kind = "file";
 
   /**
+   * A file.
+   *
    * @param content What reading gives.
    * @param mode Permission bits; an attribute without any read bit cannot be read by root either.
    * @param store What writing does; without it, a computed file cannot be written, and another one takes the text.
@@ -41,7 +43,7 @@ export class Folder {
   /** What is in it, by name. */
   readonly children: Map<string, Node> = new Map();
 
-  /** @param mode Permission bits. */
+  /** Makes it empty. */
   constructor(public mode = 0o755, public uid = 0) {}
 }
 
@@ -50,7 +52,7 @@ export class Link {
   /** Discriminant. */
   readonly kind = "link";
 
-  /** @param target What it says; a function where that depends on who asks (`/proc/self`). */
+  /** A link; `target` may be a function, where what it says depends on who asks or is better worked out late. */
   constructor(readonly target: string | (() => string)) {}
 
   /** What it says now. */
@@ -65,6 +67,8 @@ export class Special {
   readonly kind = "other";
 
   /**
+   * A node.
+   *
    * @param type As stat's %F says it.
    * @param major Major number of a device.
    * @param minor Minor number of a device.
@@ -110,6 +114,28 @@ export class Tree {
    * @throws If a part that is no folder has something below it, or links go in a circle.
    */
   find(path: string, follow = true): Node | undefined {
+    const node = this.#straight(path);
+    return node === null ? this.#around(path, follow) : node;
+  }
+
+  /** The short way, for a path without links, as nearly all are; null where that does not tell. */
+  #straight(path: string): Node | null | undefined {
+    let here: Folder = this.root;
+    for (let start = 1; start < path.length;) {
+      let end = path.indexOf("/", start);
+      if (end < 0) end = path.length;
+      const part = path.slice(start, end);
+      const node = here.children.get(part);
+      if (node === undefined) return part === "" || part === "." || part === ".." ? null : undefined;
+      if (node.kind !== "folder") return node.kind !== "link" && end === path.length ? node : null;
+      here = node;
+      start = end + 1;
+    }
+    return here;
+  }
+
+  /** The long way. */
+  #around(path: string, follow: boolean): Node | undefined {
     const trail: Folder[] = [];
     let here: Folder = this.root;
     const parts = path.split("/").reverse();
@@ -149,6 +175,8 @@ export class Tree {
 
   /** Makes a folder and those above it; one that is there stays. */
   folder(path: string, mode = 0o755): Folder {
+    const there = this.#straight(path);
+    if (there?.kind === "folder") return there;
     let here = this.root;
     let walked = "";
     for (const part of path.split("/")) {
@@ -176,7 +204,7 @@ export class Tree {
 
   /** Puts a link at a path that leads to `target`, written relative as sysfs does. */
   sysLink(path: string, target: string): void {
-    this.put(path, new Link(relative(folderOf(path), target)));
+    this.put(path, new Link(() => relative(folderOf(path), target)));
   }
 
   /** Takes a path away with all below it. */

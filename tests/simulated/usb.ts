@@ -25,7 +25,7 @@ export class Usb {
   #number = 1;
   #event = 0;
 
-  /** @param host Whose they are. */
+  /** Nothing is plugged in before a controller has its driver. */
   constructor(readonly host: SimulatedHost) {
     host.tree.folder("/sys/bus/usb/devices");
     host.tree.file("/proc/bus/input/devices", () => [...this.#inputs.values()].join(""), 0o444);

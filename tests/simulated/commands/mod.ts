@@ -54,7 +54,7 @@ function startTheirs(
 ): Running {
   const process = host.processes.spawn({ comm: nameOf(program).slice(0, 15), args: [program, ...args], parent });
   let left: Done = { code: 0 };
-  host.clock.after(START, () => {
+  const work = () => {
     if (process.gone) return;
     try {
       left = host.as(process.pid, () => act(host, args, asText(stdin ?? "")));
@@ -62,8 +62,10 @@ function startTheirs(
     } catch (error) {
       if (!(error instanceof Hung)) throw error;
       host.processes.hang(process, error);
+      process.resume = error.again ? work : () => host.processes.end(process, 0);
     }
-  });
+  };
+  host.clock.after(START, work);
   return { process, output: () => [left.stdout ?? "", left.stderr ?? ""] };
 }
 
