@@ -56,18 +56,22 @@ export async function* apply(
   steps: readonly Step[],
   deadline: number,
 ): AsyncGenerator<Entry, void> {
-  let last: Entry | undefined;
+  let last: Entry | undefined; // over, but the journal does not say so yet
   for (const step of steps) {
     const left = deadline - system.now();
     if (left <= 0) throw new AidError(`there was no time left to ${describe(step)}`, "start it again");
     // the end of a step is written with the next one's intention: until then the journal says that it may have happened
-    last = await intend(system, uuid, step, last, deadline);
-    if (last.state === "intended") {
+    let entry = await intend(system, uuid, step, last, deadline);
+    last = undefined;
+    if (entry.state === "intended") {
       const began = system.now();
-      await kindOf(step)!.apply(system, step, last.before, deadline - began);
-      last = { ...last, state: "done", ms: system.now() - began };
+      await kindOf(step)!.apply(system, step, entry.before, deadline - began);
+      const over = entry = { ...entry, state: "done", ms: system.now() - began };
+      // but others may be waiting for a shared thing
+      if (sharedName(step) === undefined) last = over;
+      else await update(system, uuid, (journal) => finished(journal, over));
     }
-    yield last;
+    yield entry;
   }
   await update(system, uuid, (journal) => ({ ...finished(journal, last), state: "applied" }));
 }

@@ -121,9 +121,10 @@ export async function* undo(
       journal = { ...journal, entries: journal.entries.with(i, changed) };
       note(system, journal);
     };
-    // the end of an undo is written with the next one's begin: doing it twice does no harm
     const undone = await undoEntry(system, uuid, entry, options.deadline, put);
-    journal = { ...journal, entries: journal.entries.with(i, undone) };
+    // written with the next one's begin, as doing it twice does no harm; but others may be waiting for a shared thing
+    if (sharedName(entry.step) === undefined) journal = { ...journal, entries: journal.entries.with(i, undone) };
+    else put(undone);
     yield undone;
   }
   finish(system, journal, options.outcome, hung);

@@ -25,6 +25,8 @@ export interface ArmedFault {
   strikes(operation: Operation): boolean;
   /** What it does. */
   readonly react: React;
+  /** How often it has struck. */
+  readonly struck: number;
 }
 
 /** Does a kind of fault fit an operation? */
@@ -40,6 +42,9 @@ export function arm({ name, at, times = typeof at === "number" ? 1 : Infinity }:
   let struck = 0;
   return {
     react: kind.react,
+    get struck() {
+      return struck;
+    },
     strikes(operation) {
       if (!fits(kind, operation) || struck >= times) return false;
       if (typeof at === "string" && at !== operation.subject) return false;

@@ -96,8 +96,10 @@ export class SimulatedHost {
   }
 
   /** Adds a fault to those that will strike. */
-  fault(fault: Fault): void {
-    this.#faults.push(arm(fault));
+  fault(fault: Fault): ArmedFault {
+    const armed = arm(fault);
+    this.#faults.push(armed);
+    return armed;
   }
 
   /** Takes all faults back. */

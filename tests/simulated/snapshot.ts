@@ -16,7 +16,7 @@ export interface FunctionState {
   readonly control: string;
   /** `d3cold_allowed`. */
   readonly d3cold: boolean;
-  /** Paths in sysfs and /dev that its driver made, without what vfio numbers. */
+  /** Paths in sysfs and /dev that its driver made, without what the kernel numbers anew. */
   readonly nodes: readonly string[];
 }
 
@@ -44,7 +44,7 @@ export function snapshot(host: SimulatedHost): Snapshot {
       override,
       control,
       d3cold,
-      nodes: [...new Set(nodes?.made)].filter((path) => !path.includes("vfio")).sort(),
+      nodes: [...new Set(nodes?.made)].filter((path) => !/vfio|^\/sys\/dev\//.test(path)).sort(),
     };
   }
   const processes: Record<number, string> = {};
