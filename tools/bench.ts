@@ -11,6 +11,7 @@ import { planStart } from "../lib/plan.ts";
 import { RealSystem } from "../lib/real-system.ts";
 import type { System } from "../lib/system.ts";
 import { bigDomain, bigHost, fakeSysfs } from "./bench-data.ts";
+import { FLAGS } from "./programs.ts";
 
 /** Middle of some numbers. */
 function median(numbers: readonly number[]): number {
@@ -73,8 +74,7 @@ async function peakMemory(program: string, args: readonly string[]): Promise<num
 async function emptyProgram(folder: string): Promise<string> {
   const source = `${folder}/empty.ts`;
   await Deno.writeTextFile(source, "Deno.exit(0);\n");
-  const flags = ["--no-prompt", "--no-code-cache", "--v8-flags=--jitless", "--no-config"];
-  const args = ["compile", ...flags, "-o", `${folder}/empty`, source];
+  const args = ["compile", "--no-config", ...FLAGS, "-o", `${folder}/empty`, source];
   const { success, stderr } = await new Deno.Command(Deno.execPath(), { args }).output();
   if (!success) throw new Error(new TextDecoder().decode(stderr));
   return `${folder}/empty`;
@@ -109,6 +109,27 @@ function noting(system: System, reads: (() => unknown)[], place: (path: string) 
   });
 }
 
+/** The machine as it is, without processes that not even root may look into: those are handed to another program. */
+class ReadableSystem extends RealSystem {
+  override list(path: string): readonly string[] {
+    return path === "/proc" ? super.list(path).filter((pid) => this.#readable(pid)) : super.list(path);
+  }
+
+  readonly #known = new Map<string, boolean>();
+
+  #readable(pid: string): boolean {
+    if (!this.#known.has(pid)) {
+      try {
+        for (const fd of super.list(`/proc/${pid}/fd`)) super.link(`/proc/${pid}/fd/${fd}`);
+        this.#known.set(pid, true);
+      } catch {
+        this.#known.set(pid, false);
+      }
+    }
+    return this.#known.get(pid)!;
+  }
+}
+
 const folder = await Deno.makeTempDir();
 try {
   const programs = "build/bin";
@@ -139,7 +160,7 @@ try {
   const fake = await fakeSysfs(`${folder}/sys`);
   const prefixes = [["/sys/", `${folder}/sys/`]] as const;
   const place = (path: string) => path.startsWith("/sys/") ? `${folder}${path}` : path;
-  const real = new RealSystem(prefixes);
+  const real = new ReadableSystem(prefixes);
   const reads: (() => unknown)[] = [];
   await readHost(noting(real, reads, place), fake);
   const facts = await inTurn(60, {

@@ -6,17 +6,10 @@
  * @module
  */
 
-import { type Program, PROGRAMS } from "./programs.ts";
+import { FLAGS, type Program, PROGRAMS } from "./programs.ts";
 
 const SCRIPTS = "build/js";
 const PROGRAM_FOLDER = "build/bin";
-
-/**
- * What every program is compiled with. No prompt: the default asks on a terminal for what the set lacks. No code cache: it
- * is a file in TMPDIR that a program of root's would trust whoever owns it. No JIT: no memory that is writable and
- * executable (docs/deno.md).
- */
-const FLAGS = ["--no-prompt", "--no-code-cache", "--v8-flags=--jitless"];
 
 /** Runs this same Deno, quietly unless it fails. */
 async function deno(...args: string[]): Promise<void> {

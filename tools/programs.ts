@@ -14,6 +14,13 @@ export interface Program {
   readonly permissions: string;
 }
 
+/**
+ * What every program is compiled with. No prompt: the default asks on a terminal for what the set lacks. No code cache: it
+ * is a file in TMPDIR that a program of root's would trust whoever owns it. No JIT: no memory that is writable and
+ * executable (docs/deno.md).
+ */
+export const FLAGS: readonly string[] = ["--no-prompt", "--no-code-cache", "--v8-flags=--jitless"];
+
 /** All of them. */
 export const PROGRAMS: readonly Program[] = [
   { name: "qemu", source: "hooks/qemu.ts", permissions: "dispatch" },

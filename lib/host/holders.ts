@@ -112,7 +112,11 @@ async function openFilesByLs(system: System, pids: readonly string[]): Promise<M
   const result = await system.run({ program: "/usr/bin/ls", args, timeoutMs: LS_MS, maxOutput: 16 * 1024 * 1024 });
   for (const block of `\n${new TextDecoder().decode(result.stdout)}`.split("\n/proc/").slice(1)) {
     const [, pid, lines] = /^(\d+)\/fd\/:\n(total.*)$/s.exec(block) ?? [];
-    if (pid && lines) found.set(pid, [...lines.matchAll(/ -> (.*)$/gm)].map((match) => match[1]!));
+    const links = lines?.split("\n").filter((line) => line.startsWith("l"));
+    // where ls may not read a link it prints the line without its target
+    if (pid && links?.every((line) => line.includes(" -> "))) {
+      found.set(pid, links.map((line) => line.slice(line.indexOf(" -> ") + 4)));
+    }
   }
   return found;
 }

@@ -39,7 +39,7 @@ export interface Host {
   readonly holders: readonly Holder[];
   /** Display functions that the host's text console is on. */
   readonly consoles: readonly string[];
-  /** Mounted disks and swap. */
+  /** Mounted file systems, swap and volumes. */
   readonly disks: readonly Use[];
   /** Default routes. */
   readonly routes: readonly Use[];

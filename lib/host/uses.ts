@@ -47,8 +47,8 @@ function underBlock(system: System, name: string): string[] {
   );
 }
 
-/** Mounted file systems and swap, with the functions that their disks are on. */
-export function mountedDisks(system: System): Use[] {
+/** Block devices of mounted file systems and swap, by what they are mounted at. */
+function mounted(system: System): { what: string; name: string }[] {
   const mounts = (system.read("/proc/1/mountinfo") ?? "").split("\n").flatMap((line) => {
     const [, , number, , target] = line.split(" ");
     const source = line.split(" - ")[1]?.split(" ")[1];
@@ -61,7 +61,33 @@ export function mountedDisks(system: System): Use[] {
     const [file] = line.split(/\s+/);
     return file?.startsWith("/dev/") ? [{ what: "swap", name: basename(file) }] : [];
   });
-  return [...mounts, ...swaps].map(({ what, name }) => ({ what, through: underBlock(system, name) }));
+  return [...mounts, ...swaps];
+}
+
+/** Block devices that carry something which names none of them as its source: further disks of a btrfs, RAID and LVM, ZFS. */
+function stacked(system: System): { what: string; name: string }[] {
+  const btrfs = system.list("/sys/fs/btrfs").flatMap((id) =>
+    system.list(`/sys/fs/btrfs/${id}/devices`).map((name) => ({ what: `btrfs ${id}`, name }))
+  );
+  const pools = system.list("/proc/spl/kstat/zfs").filter((name) => system.info(`/proc/spl/kstat/zfs/${name}/state`));
+  const blocks = system.list("/sys/class/block").flatMap((name) => {
+    const [above] = system.list(`/sys/class/block/${name}/holders`);
+    if (above !== undefined) return [{ what: above, name }];
+    // which pool a disk belongs to stands nowhere in sysfs; udev knows that it belongs to one
+    const number = pools.length > 0 ? system.read(`/sys/class/block/${name}/dev`)?.trim() : undefined;
+    const member = number !== undefined &&
+      system.read(`/run/udev/data/b${number}`)?.includes("E:ID_FS_TYPE=zfs_member");
+    return member ? [{ what: `ZFS pool (${pools.join(", ")})`, name }] : [];
+  });
+  return [...btrfs, ...blocks];
+}
+
+/** Mounted file systems, swap, and what lies below volumes, with the functions that their disks are on. */
+export function mountedDisks(system: System): Use[] {
+  return [...mounted(system), ...stacked(system)].map(({ what, name }) => ({
+    what,
+    through: underBlock(system, name),
+  }));
 }
 
 /** Network devices that a default route goes through, with the functions that they are on. */

@@ -22,7 +22,10 @@ function last(uses: readonly Use[], facts: Facts): boolean {
 export const noMountedDisk: Check = (facts) => {
   const mounted = facts.host.disks.filter((use) => cut(use, facts)).map((use) => use.what);
   if (mounted.length === 0) return [];
-  return [{ reason: `the host has ${few(mounted)} mounted from it`, hint: "unmount it, or pass another disk" }];
+  return [{
+    reason: `the host uses a disk on it: ${few(mounted)}`,
+    hint: "unmount it and stop what is on it, or pass another disk",
+  }];
 };
 
 /** The host keeps a way to the network. */
