@@ -84,7 +84,8 @@ export async function runOwn(
       return { stdout: result.stdout };
     }
     if (result.stderr.trim() === "") return failed(`${program} ended with status ${result.code} and said nothing`);
-    // phases write into the log themselves, user-scripts may write nothing
+    log.error(`${program} ended with status ${result.code}`);
+    // phases write the reason into the log themselves, user-scripts may write nothing
     if (program === "user-scripts") { for (const line of result.stderr.trimEnd().split("\n")) log.error(line); }
     const reason = new TextEncoder().encode(result.stderr.trimEnd()).subarray(0, MAX_REASON);
     return { failure: `${new TextDecoder().decode(reason)}\n` };

@@ -35,7 +35,7 @@ const PACKAGES: Readonly<Record<string, readonly string[] | undefined>> = {
   "@std/fs": undefined,
   "@std/log": ["lib/log.ts"],
   "@std/path": undefined,
-  "@std/xml": ["lib/xml.ts", "lib/hostdev.ts", "lib/domain.ts", "lib/config.ts"],
+  "@std/xml": ["lib/xml.ts"],
 };
 
 /** What waits for a time and not for a condition, and the files that make deadlines and polls of it. */
