@@ -17,7 +17,7 @@ Deno.test("a phase is killed with its group at its deadline, and the step that h
     const [operation, sub, state, status, said] of [
       ["prepare", "begin", "intended", 1, "it hangs at: unbind 0000:01:00.0 from nvidia"],
       ["started", "begin", "intended", 0, ""],
-      ["release", "end", "undoing", 1, "it hangs at the undo of unbind 0000:01:00.0 nvidia"],
+      ["release", "end", "undoing", 1, "it hangs at: undo of unbind 0000:01:00.0 from nvidia"],
     ] as const
   ) {
     using system = host({ journal: true });
