@@ -66,7 +66,7 @@ export interface Domain {
   readonly name: string;
   /** Its UUID, lower case. */
   readonly uuid: string;
-  /** Its memory in KiB. */
+  /** Its memory in KiB; 0 where the XML does not say, which libvirt's always does. */
   readonly memoryKiB: number;
   /** PCI functions of the host; a VF that libvirt takes from a network's pool is not known at prepare. */
   readonly pci: readonly PciHostdev[];
@@ -134,8 +134,8 @@ function readDomain(root: XmlElement): Domain {
   const uuidAt = required(root, "uuid");
   const uuid = textOf(uuidAt).toLowerCase();
   if (!UUID.test(uuid)) throw new XmlProblem(uuidAt, `${quote(uuid)} is not a UUID`);
-  const memoryAt = required(root, "memory");
-  const memoryKiB = kibOf(memoryAt, textOf(memoryAt));
+  const memoryAt = find(root, "memory");
+  const memoryKiB = memoryAt ? kibOf(memoryAt, textOf(memoryAt)) : 0;
 
   const byName = Map.groupBy(elements(find(root, "devices")), (device) => device.name.raw);
   const devices = (name: string, type?: string) =>
