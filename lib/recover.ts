@@ -9,8 +9,7 @@ import { lockGuest } from "./guest-lock.ts";
 import { type Daemon, type Journal, readJournal, readJournals } from "./journal.ts";
 import { openLog } from "./log.ts";
 import type { System } from "./system.ts";
-import { undo } from "./undo.ts";
-import { describe } from "./steps/mod.ts";
+import { takeBack } from "./undo.ts";
 
 /** What became of a journal. */
 export interface Recovery {
@@ -72,13 +71,7 @@ async function recoverOne(system: System, { guest }: Journal): Promise<Recovery>
     if (!journal) return { guest: guest.name, result: "left", text: "it has just ended" };
     const leave = reasonToLeave(system, journal);
     if (leave) return { guest: guest.name, result: "left", text: leave };
-    const deadline = system.now() + UNDO_MS;
-    for await (const entry of undo(system, guest.uuid, { hung: lock.hung, outcome: "recovered", deadline })) {
-      log.info(
-        `took back: ${describe(entry.step)}: ${entry.error ?? entry.state}, ${Math.round(entry.undoMs ?? 0)} ms`,
-      );
-    }
-    log.info("recovered");
+    await takeBack(system, guest.uuid, log, { hung: lock.hung, outcome: "recovered", waitMs: UNDO_MS });
     return { guest: guest.name, result: "recovered", text: `${journal.entries.length} steps were taken back` };
   } catch (error) {
     log.error((error as Error).message);

@@ -8,6 +8,7 @@ import { decided, passOn, sharedName } from "./claims.ts";
 import { AidError } from "./errors.ts";
 import { type Outcome, remember } from "./history.ts";
 import { type Entry, type EntryState, type Journal, journalPath, readJournal, saveJournal } from "./journal.ts";
+import type { Log } from "./log.ts";
 import { describe, kindOf } from "./steps/mod.ts";
 import type { System } from "./system.ts";
 
@@ -146,4 +147,26 @@ function finish(system: System, journal: Journal, outcome: Outcome, hung: Readon
       ? `only a reboot frees ${[...hung].join(" and ")}; everything else was taken back`
       : "`virt-aid recover` tries again; a reboot puts everything back",
   );
+}
+
+/**
+ * Undoes a guest's journal with a line in the log for each step.
+ *
+ * @param options.waitMs What its waits may take together.
+ * @throws {AidError} At the end, if something could not be taken back.
+ */
+export async function takeBack(
+  system: System,
+  uuid: string,
+  log: Log,
+  options: { readonly hung: boolean; readonly outcome: Outcome; readonly waitMs: number; readonly reason?: string },
+): Promise<void> {
+  const began = system.now();
+  for await (
+    const { step, state, error, undoMs = 0 } of undo(system, uuid, { ...options, deadline: began + options.waitMs })
+  ) {
+    if (error) log.error(`not taken back: ${describe(step)}: ${error}, ${Math.round(undoMs)} ms`);
+    else log.info(`${state === "passed-on" ? "passed on" : "took back"}: ${describe(step)}: ${Math.round(undoMs)} ms`);
+  }
+  log.info(`everything was taken back in ${Math.round(system.now() - began)} ms`);
 }

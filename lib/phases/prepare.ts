@@ -19,8 +19,9 @@ import { type Plan, planStart, questionFor } from "../plan.ts";
 import { daemonOf } from "../recover.ts";
 import { describe } from "../steps/mod.ts";
 import type { System } from "../system.ts";
+import { takeBack } from "../undo.ts";
 import { ensureViews } from "../views.ts";
-import { guarded, takeBack } from "./common.ts";
+import { guarded } from "./common.ts";
 
 /** Of the dispatcher's 60 s at most half belongs to the steps, and the rest to taking them back. */
 const APPLY_MS = 30_000;

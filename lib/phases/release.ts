@@ -12,8 +12,9 @@ import { lockGuest } from "../guest-lock.ts";
 import { readJournal, readJournals } from "../journal.ts";
 import { openLog, rotateLog } from "../log.ts";
 import type { System } from "../system.ts";
+import { takeBack } from "../undo.ts";
 import { ensureViews } from "../views.ts";
-import { guarded, takeBack } from "./common.ts";
+import { guarded } from "./common.ts";
 
 /** Waits while steps are taken back; the dispatcher gives the whole program 60 s. */
 const UNDO_MS = 45_000;
