@@ -55,6 +55,13 @@ export function others(system: System, uuid: string): Journal[] {
   return readJournals(system).journals.filter((journal) => journal.guest.uuid !== uuid);
 }
 
+/** One line for each journal of another guest that cannot be read: what that guest has is not known. */
+export function unknownClaims(system: System, uuid: string): string[] {
+  return readJournals(system).unreadable.filter((other) => other !== uuid).map((other) =>
+    `the journal of guest ${other} cannot be read, so what it has is not known; \`virt-aid recover\` sets it aside`
+  );
+}
+
 /** Which function is whose, by the journals of the other guests. */
 export function claimsOf(journals: readonly Journal[]): Record<string, string> {
   return Object.fromEntries(journals.flatMap(({ claims, guest }) => claims.map((claim) => [claim, guest.name])));

@@ -28,6 +28,10 @@ const FIRST_LINE = 199;
 /** Longest report in bytes: over 4 MiB libvirt drops the connection, and nobody reads more than a screen. */
 const REPORT = 1023;
 
+/** Longest guest's name and hint in it, so that both leave room for the reason. */
+const NAME = 64;
+const HINT = 320;
+
 /** Characters that reorder, hide or break a line on a terminal: controls, separators, bidi marks, zero widths. */
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Co}]/gu;
 
@@ -45,6 +49,24 @@ const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Co}]/gu;
  */
 export function printable(text: string): string {
   return text.replace(UNPRINTABLE, (c) => `\\u{${c.codePointAt(0)!.toString(16)}}`);
+}
+
+/** What to do about errors of the system itself, by what the kernel says. */
+const KERNEL_HINTS: readonly (readonly [says: RegExp, hint: string])[] = [
+  [/No space left|Disk quota/, "make room: `df -h /run /var` shows what is full"],
+  [
+    /Permission denied|Operation not permitted|NotCapable/,
+    "look at who may write there: `ls -ld` of the folder; SELinux or AppArmor may have denied it",
+  ],
+  [/Read-only file system/, "mount it for writing"],
+];
+
+/** What to do about an error. */
+function hintOf(error: unknown): string | undefined {
+  if (error instanceof AidError) return error.hint;
+  const message = error instanceof Error ? error.message : String(error);
+  return KERNEL_HINTS.find(([says]) => says.test(message))?.[1] ??
+    "nobody thought of this: please report it, with the end of /var/log/virt-aid/virt-aid.log";
 }
 
 /** Cuts a text to so many bytes of UTF-8, at a character's border, with `...` where something was cut. */
@@ -74,9 +96,11 @@ function cut(text: string, bytes: number): string {
 export function report(error: unknown, guest?: string): string {
   const message = error instanceof Error ? error.message : String(error);
   const [first, ...more] = message.split("\n");
-  const head = ["virt-aid", ...(guest === undefined ? [] : [guest]), first ?? ""].map(printable).join(": ");
+  const name = guest === undefined ? [] : [cut(printable(guest), NAME)];
+  const head = ["virt-aid", ...name, printable(first ?? "")].join(": ");
   const lines = [cut(head, FIRST_LINE), ...more.map(printable)];
-  const hint = error instanceof AidError && error.hint ? `\nhint: ${printable(error.hint)}` : "";
+  const todo = hintOf(error);
+  const hint = todo ? `\nhint: ${cut(printable(todo), HINT)}` : "";
   const room = REPORT - new TextEncoder().encode(hint).length - 1;
-  return `${cut(lines.join("\n"), room)}${cut(hint, REPORT - 1)}\n`;
+  return `${cut(lines.join("\n"), room)}${hint}\n`;
 }

@@ -70,8 +70,8 @@ export function readPci(devices: (name: string, type: string) => XmlElement[]): 
       address,
       from,
       managed: (from === "disk" ? source : element).attributes.managed === "yes",
-      driverName: driver?.name,
-      driverModel: driver?.model,
+      driverName: driver?.name || undefined,
+      driverModel: driver?.model || undefined,
       romFile: find(element, "rom")?.attributes.file,
     };
     found.set(address, present(hostdev));

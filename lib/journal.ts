@@ -100,6 +100,16 @@ function isJournal(value: unknown): value is Journal {
     );
 }
 
+/** The journal that a text is; undefined where it is none. */
+function parseJournal(text: string): Journal | undefined {
+  try {
+    const value = JSON.parse(text);
+    return isJournal(value) ? value : undefined;
+  } catch {
+    return undefined; // not JSON: as any other text that is no journal
+  }
+}
+
 /**
  * Reads a guest's journal.
  *
@@ -110,12 +120,8 @@ export function readJournal(system: System, uuid: string): Journal | undefined {
   const path = journalPath(uuid);
   const text = system.read(path);
   if (text === undefined) return undefined;
-  try {
-    const value = JSON.parse(text);
-    if (isJournal(value)) return value;
-  } catch {
-    // not JSON: handled as any other text that is no journal
-  }
+  const journal = parseJournal(text);
+  if (journal) return journal;
   system.move(path, `${path}.unreadable`);
   throw new AidError(
     `the journal of guest ${uuid} cannot be read and was set aside as ${path}.unreadable`,
@@ -123,18 +129,17 @@ export function readJournal(system: System, uuid: string): Journal | undefined {
   );
 }
 
-/** All journals, in byte order of their UUIDs, and the complaints about those that could not be read. */
-export function readJournals(system: System): { journals: Journal[]; problems: unknown[] } {
+/** All journals, in byte order of their UUIDs, and the UUIDs of those that cannot be read; those stay where they are. */
+export function readJournals(system: System): { journals: Journal[]; unreadable: string[] } {
   const journals: Journal[] = [];
-  const problems: unknown[] = [];
+  const unreadable: string[] = [];
   for (const name of system.list(JOURNALS)) {
     if (!name.endsWith(".json")) continue;
-    try {
-      const journal = readJournal(system, name.slice(0, -".json".length));
-      if (journal) journals.push(journal);
-    } catch (error) {
-      problems.push(error);
-    }
+    const uuid = name.slice(0, -".json".length);
+    const text = system.read(journalPath(uuid));
+    const journal = text === undefined ? undefined : parseJournal(text);
+    if (journal) journals.push(journal);
+    else if (text !== undefined) unreadable.push(uuid);
   }
-  return { journals, problems };
+  return { journals, unreadable };
 }

@@ -63,9 +63,10 @@ function reasonToLeave(system: System, { guest, daemon, state }: Journal): strin
 
 /** Takes one journal back. */
 async function recoverOne(system: System, { guest }: Journal): Promise<Recovery> {
-  const lock = await lockGuest(system, guest.uuid);
   const log = openLog(system, guest.name);
+  let lock: Awaited<ReturnType<typeof lockGuest>> | undefined;
   try {
+    lock = await lockGuest(system, guest.uuid);
     // again, now that nobody else is at it
     const journal = readJournal(system, guest.uuid);
     if (!journal) return { guest: guest.name, result: "left", text: "it has just ended" };
@@ -77,7 +78,7 @@ async function recoverOne(system: System, { guest }: Journal): Promise<Recovery>
     log.error((error as Error).message);
     return { guest: guest.name, result: "failed", text: report(error, guest.name) };
   } finally {
-    lock.release();
+    lock?.release();
   }
 }
 
@@ -86,10 +87,9 @@ async function recoverOne(system: System, { guest }: Journal): Promise<Recovery>
  * its end.
  *
  * @param name Only this guest; without it all of them.
- * @throws What the journals that cannot be read say, after all others were handled.
  */
 export async function recover(system: System, name?: string): Promise<Recovery[]> {
-  const { journals, problems } = readJournals(system);
+  const { journals, unreadable } = readJournals(system);
   const results: Recovery[] = [];
   for (const journal of journals) {
     if (name !== undefined && journal.guest.name !== name) continue;
@@ -98,6 +98,12 @@ export async function recover(system: System, name?: string): Promise<Recovery[]
       leave ? { guest: journal.guest.name, result: "left", text: leave } : await recoverOne(system, journal),
     );
   }
-  for (const problem of problems) results.push({ guest: name ?? "?", result: "failed", text: report(problem) });
+  for (const uuid of unreadable) {
+    try {
+      readJournal(system, uuid); // sets it aside
+    } catch (error) {
+      results.push({ guest: uuid, result: "failed", text: report(error) });
+    }
+  }
   return results;
 }

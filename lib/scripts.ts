@@ -140,7 +140,12 @@ export async function userScripts(
 ): Promise<number> {
   const [driver = "", guest = "", operation, sub] = args;
   const event = findEvent(events, driver, operation, sub);
-  if (!event || args.length !== 5 || checkName(guest) !== undefined) return 0;
+  if (args.length !== 5) {
+    const usage = "usage: user-scripts DRIVER OBJECT OPERATION SUB-OPERATION EXTRA, with the XML on standard input";
+    system.complain(report(new AidError(usage, "the dispatcher calls it, not a person")));
+    return 1;
+  }
+  if (!event || checkName(guest) !== undefined) return 0;
   let status = 0;
   const complain = (error: unknown) => system.complain(report(error, guest));
 

@@ -1,10 +1,9 @@
-import { claimsOf } from "../claims.ts";
+import { claimsOf, others, unknownClaims } from "../claims.ts";
 import { readConfig } from "../config.ts";
 import { parseDomain } from "../domain.ts";
 import { AidError, printable } from "../errors.ts";
 import { MAX_XML } from "../event.ts";
 import { readHost } from "../host/mod.ts";
-import { readJournals } from "../journal.ts";
 import { type Plan, planStart, questionFor } from "../plan.ts";
 import { describe } from "../steps/mod.ts";
 import type { System } from "../system.ts";
@@ -47,9 +46,10 @@ export const plan: Subcommand = {
     const domain = parseDomain(await xmlOf(system, what!));
     await ensureViews(system);
     const host = await readHost(system, questionFor(domain));
-    const others = readJournals(system).journals.filter((journal) => journal.guest.uuid !== domain.uuid);
-    const plan = planStart(domain, readConfig(system), { ...host, claims: claimsOf(others) });
+    const claims = claimsOf(others(system, domain.uuid));
+    const plan = planStart(domain, readConfig(system), { ...host, claims });
     system.print(showPlan(plan));
+    for (const unknown of unknownClaims(system, domain.uuid)) system.print(`warning: ${unknown}\n`);
     return plan.refusals.length > 0 ? 1 : 0;
   },
 };

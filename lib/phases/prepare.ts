@@ -5,7 +5,7 @@
  */
 
 import { apply } from "../apply.ts";
-import { claimsOf, decided, others } from "../claims.ts";
+import { claimsOf, decided, others, unknownClaims } from "../claims.ts";
 import { readConfig } from "../config.ts";
 import { type Domain, parseDomain } from "../domain.ts";
 import { AidError } from "../errors.ts";
@@ -53,6 +53,7 @@ async function claim(system: System, domain: Domain, log: Log): Promise<Plan> {
     if (plan.refusals.length === 0) saveJournal(system, emptyJournal(system, plan));
     return plan;
   });
+  for (const unknown of unknownClaims(system, domain.uuid)) log.warn(unknown);
   for (const warning of plan.warnings) log.warn(`${warning.reason}; ${warning.hint}`);
   if (plan.refusals.length > 0) {
     const reason = plan.refusals.map((finding) => finding.reason).join("; ");

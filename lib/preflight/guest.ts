@@ -24,7 +24,7 @@ function fits(wanted: UsbHostdev, device: UsbDevice): boolean {
     (wanted.product === undefined || wanted.product === device.product) &&
     (wanted.bus === undefined || wanted.bus === device.bus) &&
     (wanted.device === undefined || wanted.device === device.device) &&
-    (wanted.port === undefined || wanted.port === device.port);
+    (wanted.port === undefined || wanted.port === device.port.replace(/^\d+-/, ""));
 }
 
 /** How a person would call a USB device of the XML. */

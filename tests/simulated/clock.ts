@@ -29,6 +29,8 @@ export class Clock {
   now = 0;
   /** Grows with everything that programs do: while it grows, not all of them wait. */
   activity = 0;
+  /** Programs that are alive: one of them that waits for nothing goes on before time does. */
+  readonly programs: Set<object> = new Set();
   /** Next event last. */
   readonly #agenda: Event[] = [];
   readonly #waits = new Set<Wait>();
@@ -72,8 +74,10 @@ export class Clock {
     });
   }
 
-  /** Moves time on within a call that does not return yet, until `over`, or until another program has to go on. */
-  block(over: () => boolean): void {
+  /** Moves time on within a call of a program that does not return yet, until `over`, or until another has to go on. */
+  block(owner: object, over: () => boolean): void {
+    const waiting = new Set([...this.#waits].map((wait) => wait.owner));
+    if ([...this.programs].some((other) => other !== owner && !waiting.has(other))) return;
     for (const waits = this.#waits.size; !over() && this.#agenda.length > 0 && waits === this.#waits.size;) {
       this.#happen();
     }
@@ -81,6 +85,7 @@ export class Clock {
 
   /** A process is dead or stuck: what it waits for never comes. */
   forget(owner: object): void {
+    this.programs.delete(owner);
     for (const wait of this.#waits) if (wait.owner === owner) this.#waits.delete(wait);
   }
 

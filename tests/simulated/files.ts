@@ -16,8 +16,18 @@ function may(node: Node, uid: number, want: 4 | 2): boolean {
   return uid === 0 || (node.mode & (node.uid === uid ? want * 0o100 : want)) !== 0;
 }
 
+/** Whoever is kept out of a folder can tell that it is there, and no more. */
+function reach(tree: Tree, path: string, inside = false): void {
+  for (const [folder, keepsOut] of tree.closed) {
+    if ((path.startsWith(`${folder}/`) || (inside && path === folder)) && keepsOut()) {
+      throw kernelError("EACCES", `open '${path}'`);
+    }
+  }
+}
+
 /** The file at a path, links followed, as somebody opens it. */
 function open(tree: Tree, path: string, uid: number, want: 4 | 2): File | undefined {
+  reach(tree, path);
   const node = tree.find(path);
   if (node === undefined) return undefined;
   if (node.kind === "folder") throw kernelError("EISDIR", `open '${path}'`);
@@ -28,6 +38,7 @@ function open(tree: Tree, path: string, uid: number, want: 4 | 2): File | undefi
 
 /** The folder that a path is in, to change something there. */
 function parent(tree: Tree, path: string, uid: number): Folder {
+  reach(tree, path);
   const folder = tree.folderAt(folderOf(path));
   if (!folder) throw kernelError("ENOENT", `open '${path}'`);
   if (!may(folder, uid, 2)) throw kernelError("EACCES", `open '${path}'`);
@@ -50,6 +61,7 @@ export function writeFile(tree: Tree, path: string, text: string, uid: number): 
 
 /** Names in a folder in byte order. */
 export function listFolder(tree: Tree, path: string, uid: number): string[] {
+  reach(tree, path, true);
   const node = tree.find(path);
   if (node === undefined) return [];
   if (node.kind !== "folder") throw kernelError("ENOTDIR", `readdir '${path}'`);
@@ -64,12 +76,14 @@ function byBytes(a: string, b: string): number {
 
 /** What a link says. */
 export function readLink(tree: Tree, path: string): string | undefined {
+  reach(tree, path);
   const node = tree.find(path, false);
   return node?.kind === "link" ? node.text : undefined;
 }
 
 /** lstat(2). */
 export function statFile(tree: Tree, path: string): FileInfo | undefined {
+  reach(tree, path);
   const node = tree.find(path, false);
   return node === undefined ? undefined : infoOf(node);
 }

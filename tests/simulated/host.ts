@@ -182,9 +182,9 @@ export class SimulatedHost {
         this.harm(`${folder} was on ${fn.address}`);
       }
     }
-    if (net !== undefined && this.machine.routes?.includes(net)) {
-      this.losses.push(`default route through ${fn.address}`);
-    }
+    const { routes = [] } = this.machine;
+    const others = routes.filter((route) => route !== net && this.tree.find(`/sys/class/net/${route}`) !== undefined);
+    if (routes.includes(net ?? "") && others.length === 0) this.losses.push(`last default route through ${fn.address}`);
     const keyboards = this.usb.present().filter((spec) => spec.inputs?.includes("keyboard"));
     if (keyboards.length > 0 && keyboards.every((spec) => spec.controller === fn.address)) {
       this.losses.push(`last keyboard on ${fn.address}`);

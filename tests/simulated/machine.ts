@@ -111,6 +111,8 @@ export interface ProcessSpec {
   readonly open?: readonly string[];
   /** `/system.slice/libvirtd.service`. */
   readonly cgroup?: string;
+  /** AppArmor keeps the hooks from its descriptors; `wholly`: programs of /usr/bin too, as in a container. */
+  readonly confined?: boolean | "wholly";
 }
 
 /** A module of the kernel. */

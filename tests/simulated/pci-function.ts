@@ -26,7 +26,7 @@ export class PciFunction {
   answers = true;
   /** A thread of the kernel holds its lock, and waits. */
   stuck = false;
-  /** How often it was reset since it left a driver of the host. */
+  /** How often it was reset since it left a driver. */
   resetCount = 0;
   /** It came with a rescan. */
   rescanned = false;

@@ -129,6 +129,7 @@ export class PciBus {
       const { kind } = driverSpec(name);
       if (kind === "vfio" && (fn.spec.group === undefined || !this.host.machine.iommu)) throw kernelError("EINVAL");
       fn.driver = name;
+      if (kind === "vfio") fn.control = "auto"; // pm_runtime_allow() in vfio_pci_core_register_device()
       fn.nodes = new Nodes(this.host.tree, fn.path, this.#serial++);
       KINDS[kind].nodes?.(fn.spec, fn.nodes);
       files.publishBinding(this, fn, name);
@@ -163,10 +164,9 @@ export class PciBus {
     const { driver } = fn;
     if (driver === undefined) return;
     for (const vf of this.vfsOf(fn)) this.remove(vf);
-    if (kindOf(driver) !== "vfio") {
-      this.host.lost(fn);
-      fn.resetCount = 0;
-    }
+    fn.resetCount = 0;
+    if (kindOf(driver) === "vfio") fn.control = "on"; // pm_runtime_forbid() in vfio_pci_core_unregister_device()
+    else this.host.lost(fn);
     fn.driver = undefined;
     fn.nodes?.drop();
     fn.nodes = undefined;

@@ -67,6 +67,10 @@ export class Processes {
     this.all.set(pid, process);
     this.#publish(process);
     for (const path of spec.open ?? []) this.open(process, path);
+    if (spec.confined) {
+      const hook = () => this.all.get(this.host.caller)?.spec.args?.[0]?.startsWith("/etc/libvirt/hooks/") ?? false;
+      this.host.tree.closed.set(`/proc/${pid}/fd`, () => spec.confined === "wholly" || hook());
+    }
     return process;
   }
 
@@ -118,6 +122,7 @@ export class Processes {
     process.gone = true;
     this.all.delete(process.pid);
     this.host.tree.drop(`/proc/${process.pid}`);
+    this.host.tree.closed.delete(`/proc/${process.pid}/fd`);
     for (const { key } of process.files.values()) this.#users.get(key)?.delete(process);
     for (const child of this.all.values()) if (child.parent === process.pid) child.parent = 1;
     this.host.locks.freeAll(process);

@@ -81,6 +81,7 @@ export class Program {
     });
     this.pid = this.process.pid;
     this.ended = new Promise((resolve) => this.#tell = resolve);
+    host.clock.programs.add(this);
     this.process.onKill = () => host.clock.forget(this);
     this.process.onEnd.push((code) => this.#over(this.process.killed ? "killed" : "exit", code));
   }
@@ -150,7 +151,7 @@ export class Program {
     if (process.hung) return false;
     host.processes.hang(process, hung);
     process.resume = () => {};
-    host.clock.block(() => process.hung === undefined || process.killed);
+    host.clock.block(this, () => process.hung === undefined || process.killed);
     process.resume = undefined;
     if (process.hung === undefined) return true;
     host.clock.forget(this);
@@ -160,6 +161,7 @@ export class Program {
 
   #over(ended: Outcome["ended"], code: number): void {
     this.host.clock.activity++;
+    this.host.clock.programs.delete(this);
     this.#tell({ ended, code, stdout: asText(this.stdout), stderr: this.#stderr, error: this.#error });
   }
 }

@@ -105,6 +105,8 @@ export function relative(folder: string, target: string): string {
 export class Tree {
   /** `/`. */
   readonly root: Folder = new Folder();
+  /** Folders that a security module keeps programs out of, root's too, and whom: see `files.ts`. */
+  readonly closed: Map<string, () => boolean> = new Map();
 
   /**
    * Finds what a path leads to.

@@ -10,6 +10,7 @@ import { Hung } from "../errno.ts";
 import type { SimulatedHost } from "../host.ts";
 import type { SimulatedProcess } from "../processes.ts";
 import { asBytes, asText, nameOf } from "../tree.ts";
+import { ls } from "./ls.ts";
 import { modprobe } from "./modprobe.ts";
 import { head, kill, mkdir, mount, virsh } from "./small.ts";
 import { stat } from "./stat.ts";
@@ -31,6 +32,7 @@ export type CommandFunction = (host: SimulatedHost, args: readonly string[], std
 export const COMMANDS: Readonly<Record<string, CommandFunction>> = {
   "/usr/bin/head": head,
   "/usr/bin/kill": kill,
+  "/usr/bin/ls": ls,
   "/usr/bin/mkdir": mkdir,
   "/usr/bin/mount": mount,
   "/usr/bin/stat": stat,

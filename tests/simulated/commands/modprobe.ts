@@ -43,8 +43,9 @@ function one(host: SimulatedHost, name: string, remove: boolean): string {
 
 /** See the module's text. Without -r and -a, what follows the first name are parameters of the module. */
 export const modprobe: CommandFunction = (host, args) => {
-  const options = args.filter((arg) => arg.startsWith("-"));
-  const names = args.filter((arg) => !arg.startsWith("-"));
+  const end = args.includes("--") ? args.indexOf("--") : args.length;
+  const options = args.slice(0, end).filter((arg) => arg.startsWith("-"));
+  const names = args.filter((arg, index) => index > end || !arg.startsWith("-"));
   const remove = options.includes("-r");
   const all = remove || options.includes("-a") ? names : names.slice(0, 1);
   const stderr = all.map((name) => one(host, name, remove)).join("");

@@ -1,0 +1,111 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { AidError } from "../lib/errors.ts";
+import { lockGuest } from "../lib/guest-lock.ts";
+import { JOURNALS } from "../lib/journal.ts";
+import { GPU, hostOf, on } from "./on-host.ts";
+import type { SimulatedHost } from "./simulated/host.ts";
+import type { SimulatedSystem } from "./simulated/process.ts";
+
+const UUID = "8bd0c0a3-6f0e-4a51-9d3c-0a5b7e1c2d3f";
+const LOCK = `${JOURNALS}/${UUID}.lock`;
+const OURS = "/etc/libvirt/hooks/virt-aid/release-end";
+
+/** A program that has the lock and keeps it for so long. */
+async function holds(host: SimulatedHost, ms: number, program = OURS): Promise<SimulatedSystem> {
+  const has = Promise.withResolvers<void>();
+  const system = host.start(async (system) => {
+    await lockGuest(system, UUID);
+    has.resolve();
+    await system.until(() => false, ms);
+    return 0;
+  }, { program });
+  await has.promise;
+  return system;
+}
+
+/** A program that has the lock and sits in the kernel. */
+async function hangs(host: SimulatedHost): Promise<void> {
+  const system = host.start(async (system) => {
+    await lockGuest(system, UUID);
+    host.pci.at(GPU).stuck = true;
+    system.read(`/sys/bus/pci/devices/${GPU}/driver_override`);
+    return 0;
+  }, { program: OURS });
+  assertEquals((await system.ended).ended, "stuck");
+}
+
+const locks = (host: SimulatedHost) =>
+  Object.keys(host.tree.texts(JOURNALS)).map((path) => path.slice(JOURNALS.length + UUID.length + 1));
+
+Deno.test("a free lock is had at once, names its holder, and is free again afterwards", async () => {
+  const host = hostOf();
+  await on(host, async (system) => {
+    const lock = await lockGuest(system, UUID);
+    assertEquals([lock.hung, system.read(LOCK)], [false, `${system.pid}\n`]);
+    lock.release();
+    assertEquals(host.locks.holders(), []);
+    assert(system.now() < 50);
+  });
+  assertEquals(locks(host), [".lock"], "a file that is locked is never removed");
+});
+
+Deno.test("another program of ours that comes to its end in time is waited for", async () => {
+  const host = hostOf();
+  const other = await holds(host, 2_000);
+  await on(host, async (system) => {
+    assertEquals((await lockGuest(system, UUID)).hung, false);
+    assert(system.now() > 1_900);
+  });
+  assertEquals((await other.ended).ended, "exit");
+});
+
+Deno.test("one that does not is killed", async () => {
+  const host = hostOf();
+  const other = await holds(host, 60_000);
+  await on(host, async (system) => {
+    assertEquals((await lockGuest(system, UUID)).hung, false);
+    assert(system.now() > 3_000 && system.now() < 5_000);
+  });
+  assertEquals((await other.ended).ended, "killed");
+});
+
+Deno.test("one that sits in the kernel is killed and taken over from, each time under the next lock", async () => {
+  const host = hostOf();
+  await hangs(host);
+  await hangs(host);
+  await on(host, async (system) => assertEquals((await lockGuest(system, UUID)).hung, true));
+  assertEquals(locks(host).sort(), [".lock", ".takeover-2.lock", ".takeover.lock"]);
+});
+
+Deno.test("so many that sit in the kernel end in an error that says to reboot", async () => {
+  const host = hostOf();
+  for (let n = 0; n < 16; n++) await hangs(host);
+  await on(host, async (system) => {
+    const error = await assertRejects(() => lockGuest(system, UUID), AidError, "16 programs sit in the kernel");
+    assert(error.hint?.includes("reboot"));
+  });
+});
+
+Deno.test("a holder that is none of our programs is named and never killed", async () => {
+  const host = hostOf();
+  const other = await holds(host, 20_000, "/usr/bin/flock");
+  await on(host, async (system) => {
+    const error = await assertRejects(
+      () => lockGuest(system, UUID),
+      AidError,
+      `${LOCK} is held by process ${other.pid}`,
+    );
+    assertEquals(error.hint, `end process ${other.pid}`);
+  });
+  assertEquals((await other.ended).ended, "exit");
+});
+
+Deno.test("a killed holder frees the lock without a wait", async () => {
+  const host = hostOf();
+  const other = await holds(host, 60_000);
+  host.processes.kill(other.pid);
+  await on(host, async (system) => {
+    assertEquals((await lockGuest(system, UUID)).hung, false);
+    assert(system.now() < 200);
+  });
+});

@@ -1,0 +1,75 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { AidError } from "../../lib/errors.ts";
+import type { Step } from "../../lib/step.ts";
+import { GPU, hostOf, NIC } from "../on-host.ts";
+import { functionsOf } from "../simulated/snapshot.ts";
+import { look, take, takeBack } from "./step.ts";
+
+const STEP: Step = { kind: "unbind", address: GPU, driver: "nouveau", module: "nouveau" };
+const BLENDER = { pid: 812, comm: "blender", args: ["/usr/bin/blender"], uid: 1000, open: ["/dev/dri/card1"] };
+
+Deno.test("unbind, apply: the function has no driver; one that had none by then is left so", async () => {
+  const host = hostOf();
+  assertEquals(await look(host, STEP), { already: false });
+  await take(host, STEP);
+  assertEquals([host.pci.at(GPU).driver, host.harms], [undefined, []]);
+  host.operations.length = 0;
+  assertEquals(await take(host, STEP), { already: false }, "it goes home all the same");
+  assertEquals(host.operations, []);
+});
+
+Deno.test("unbind, apply: who has it open is given some seconds, and then named, with nothing unbound", async () => {
+  const host = hostOf();
+  host.processes.spawn(BLENDER);
+  const error = await assertRejects(() => take(host, STEP), AidError, `${GPU} is held by blender (pid 812, user ann)`);
+  assert(error.hint?.includes("blender") && host.clock.now > 2_900 && host.clock.now < 5_000);
+  assertEquals([host.pci.at(GPU).driver, host.operations], ["nouveau", []]);
+});
+
+Deno.test("unbind, apply: who lets go meanwhile, or ends, is waited for; who comes meanwhile is named", async () => {
+  const host = hostOf();
+  const process = host.processes.spawn(BLENDER);
+  host.after(500, () => host.processes.close(process, "/dev/dri/card1"));
+  await take(host, STEP);
+  assertEquals(host.pci.at(GPU).driver, undefined);
+
+  const other = hostOf();
+  const first = other.processes.spawn(BLENDER);
+  other.after(500, () => {
+    other.processes.spawn({ ...BLENDER, pid: 813, comm: "steam" });
+    other.processes.kill(first.pid);
+  });
+  await assertRejects(() => take(other, STEP), AidError, "is held by steam (pid 813");
+  assertEquals(other.pci.at(GPU).driver, "nouveau");
+});
+
+Deno.test("unbind, apply: a function that went to another driver is not unbound from that", async () => {
+  const host = hostOf();
+  await assertRejects(
+    () => take(host, { ...STEP, address: NIC }),
+    AidError,
+    `${NIC} went from nouveau to e1000e by itself`,
+  );
+  assertEquals(host.pci.at(NIC).driver, "e1000e");
+});
+
+Deno.test("unbind, apply: an answer of the kernel, and an unbind that does not hold, are errors", async () => {
+  await assertRejects(() => take(hostOf(undefined, [{ name: "unbind-fails" }]), STEP), Deno.errors.Busy);
+  const ignored = hostOf(undefined, [{ name: "unbind-ignored" }]);
+  await assertRejects(() => take(ignored, STEP), AidError, `${GPU} is still on nouveau after its unbind`);
+});
+
+Deno.test("unbind, undo: the function is on its driver again, with all its nodes; twice does no harm", async () => {
+  const host = hostOf();
+  const start = functionsOf(host);
+  const before = await take(host, STEP);
+  await takeBack(host, STEP, before);
+  await takeBack(host, STEP, before);
+  assertEquals(functionsOf(host)[GPU], { ...start[GPU]!, override: "nouveau" }, "set-override's undo clears that");
+});
+
+Deno.test("unbind, undo: a step that never happened is no work", async () => {
+  const host = hostOf();
+  await takeBack(host, STEP, { already: false });
+  assertEquals(host.operations, []);
+});
