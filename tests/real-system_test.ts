@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { RealSystem } from "../lib/real-system.ts";
 
 /** The machine with its /box in a temporary folder. */

@@ -33,7 +33,9 @@ async function libvirt(): Promise<number | string> {
   const missing = LIBVIRT.filter((path) => !exists(path));
   if (missing.length > 0) return `there is no ${missing.join(", no ")}`;
   const args = ["--mount", "--pid", "--net", "--fork", "/usr/bin/stat", "/dev/fuse"];
-  if (!(await new Deno.Command("/usr/bin/unshare", { args, stdout: "null" }).output()).success) return "needs namespaces and /dev/fuse";
+  if (!(await new Deno.Command("/usr/bin/unshare", { args, stdout: "null" }).output()).success) {
+    return "needs namespaces and /dev/fuse";
+  }
   const compiled = await deno("run", "-q", "-A", "tools/compile.ts", ...Deno.args);
   if (compiled === 2) return "the programs cannot be compiled without Deno's runtime";
   return compiled || await deno("test", "-A", "--parallel", ...Deno.args, "tests/libvirt");
