@@ -7,10 +7,10 @@
 import { find, numberOf, oneOf, present, quote, required, type XmlElement, XmlProblem } from "./xml.ts";
 
 /** What `startupPolicy` may say; libvirt takes the first where it says nothing. */
-export const POLICIES = ["mandatory", "requisite", "optional"] as const;
+export const POLICIES: readonly [StartupPolicy, ...StartupPolicy[]] = ["mandatory", "requisite", "optional"];
 
 /** What libvirt does at a start where the thing is missing. */
-export type StartupPolicy = typeof POLICIES[number];
+export type StartupPolicy = "mandatory" | "requisite" | "optional";
 
 /** A PCI function of the host that the guest gets. */
 export interface PciHostdev {

@@ -108,8 +108,9 @@ export function heldBy({ address, name, pid, user, node }: Holder): string {
 async function openFilesByLs(system: System, pids: readonly string[]): Promise<Map<string, string[]>> {
   const found = new Map<string, string[]>();
   if (pids.length === 0) return found;
-  const args = ["-lR", "--", ...pids.map((pid) => `/proc/${pid}/fd/`)];
-  // recursive, though there is nothing below: only then the folder's name stands above a single one too
+  const args = ["-lRb", "--", ...pids.map((pid) => `/proc/${pid}/fd/`)];
+  // -b: a line feed in a file's name cannot make a line that looks like another folder's; -R, though nothing is below: only
+  // then the folder's name stands above a single one too
   const result = await system.run({ program: "/usr/bin/ls", args, timeoutMs: LS_MS, maxOutput: 16 * 1024 * 1024 });
   for (const block of `\n${new TextDecoder().decode(result.stdout)}`.split("\n/proc/").slice(1)) {
     const [, pid, lines] = /^(\d+)\/fd\/:\n(total.*)$/s.exec(block) ?? [];

@@ -25,6 +25,12 @@ Deno.test("a card's other functions come along, its GPU last", async () => {
 
 Deno.test("what does not come along: other groups, other slots, what has no driver, what is with vfio", async () => {
   assertEquals(await going(["0000:03:00.0"], server), ["0000:03:00.0 vfio-pci"]);
+  const shared = {
+    ...server,
+    functions: server.functions.map((fn) => fn.net === "ens1f0" ? { ...fn, group: 23 } : fn),
+  };
+  const ports = ["0000:01:00.0 vfio-pci", "0000:03:00.0 vfio-pci"];
+  assertEquals(await going(["0000:01:00.0", "0000:03:00.0"], shared), ports, "port 1 is known, and of another group");
   assertEquals(await going([NIC], change(NIC, { group: 13 })), [`${NIC} vfio-pci`]);
   assertEquals(await going([GPU], change(SOUND, { driver: undefined })), [`${GPU} vfio-pci`]);
   assertEquals(await going([GPU], change(SOUND, { driver: "vfio-pci", override: "vfio-pci" })), [`${GPU} vfio-pci`]);
