@@ -28,7 +28,7 @@ function hasScripts(system: System, { driver, operation, sub }: Event, guest: st
 
 /** Has any guest a journal? */
 function hasJournals(system: System): boolean {
-  return system.list(JOURNALS).some((name) => name.endsWith(".json"));
+  return system.list(JOURNALS).some((name) => name.includes(".json")); // one that was set aside is one too
 }
 
 /** Does the config name I/O or this guest? Rather once too often: a name may be written with entities in it. */
@@ -109,17 +109,21 @@ async function answer(
   if (!stdin) {
     // longer than any that libvirt makes: stops what can be stopped, the rest goes on without it
     const error = new AidError(`the XML is longer than ${MAX_XML} bytes`, "make the guest's <metadata> shorter");
-    if (event.failure === "stops") throw error;
+    if (event.operation === "prepare") throw error;
     log.error(error.message);
   }
   const xml = new TextDecoder().decode(stdin);
   const call = { system, event, args, guest, log, stdin: stdin ?? new Uint8Array(), xml };
   const status = await handle(call);
-  if (event.operation !== "prepare" || status !== 0 || system.parent() === parent) return status;
+  if (event.operation !== "prepare" || system.parent() === parent) return status;
 
   // libvirtd died, or gave up waiting, while this start was prepared: nobody will call release for it
-  if (release) await handle({ ...call, event: release, args: [guest, "release", "end", "-"] });
-  throw new AidError("libvirtd went away while the guest was prepared, and what was done is undone", "start it again");
+  const left = release && await handle({ ...call, event: release, args: [guest, "release", "end", "-"] });
+  const how = left ? "not all that was done could be undone" : "what was done is undone";
+  throw new AidError(
+    `libvirtd went away while the guest was prepared, and ${how}`,
+    "`virt-aid recover`, then start it again",
+  );
 }
 
 /** What is said to someone who calls the hook by hand. */

@@ -83,6 +83,19 @@ export function journalPath(uuid: string): string {
   return `${JOURNALS}/${uuid}.json`;
 }
 
+/** Where a journal is put that cannot be understood. */
+export function asidePath(uuid: string): string {
+  return `${journalPath(uuid)}.unreadable`;
+}
+
+/**
+ * Where it is noted that libvirt has called release, before anything else is tried: from then on nobody but us will take
+ * the journal back.
+ */
+export function releasedPath(uuid: string): string {
+  return `${JOURNALS}/${uuid}.released`;
+}
+
 /** Puts a journal in place. */
 export function saveJournal(system: System, journal: Journal): void {
   system.makeFolder(JOURNALS);
@@ -122,9 +135,14 @@ export function readJournal(system: System, uuid: string): Journal | undefined {
   if (text === undefined) return undefined;
   const journal = parseJournal(text);
   if (journal) return journal;
-  system.move(path, `${path}.unreadable`);
-  throw new AidError(
-    `the journal of guest ${uuid} cannot be read and was set aside as ${path}.unreadable`,
+  system.move(path, asidePath(uuid));
+  throw setAside(uuid);
+}
+
+/** The error about a journal that was set aside: now, or at any time before. */
+export function setAside(uuid: string): AidError {
+  return new AidError(
+    `the journal of guest ${uuid} cannot be read and was set aside as ${asidePath(uuid)}`,
     "look at `lspci -k` for functions that are still on vfio-pci; a reboot puts all of them back",
   );
 }

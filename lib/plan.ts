@@ -10,7 +10,7 @@ import type { Domain } from "./domain.ts";
 import type { Host, Question } from "./host/mod.ts";
 import type { Finding } from "./preflight/finding.ts";
 import { preflight } from "./preflight/mod.ts";
-import { PLAIN_DRIVER, type Target, targetsOf } from "./preflight/targets.ts";
+import { driverOfModel, PLAIN_DRIVER, type Target, targetsOf } from "./preflight/targets.ts";
 import type { SetPower, Step } from "./step.ts";
 
 /** What a start would do. */
@@ -31,7 +31,12 @@ export interface Plan {
 export function questionFor(domain: Domain): Question {
   return {
     pci: domain.pci.map((device) => device.address),
-    drivers: [...new Set([PLAIN_DRIVER, ...domain.pci.flatMap((device) => device.driverModel ?? [])])],
+    drivers: [
+      ...new Set([
+        PLAIN_DRIVER,
+        ...domain.pci.flatMap(({ driverModel }) => driverModel ? [driverOfModel(driverModel)] : []),
+      ]),
+    ],
     files: [
       ...new Set([
         ...domain.disks.flatMap((disk) => disk.source ?? []),
@@ -64,7 +69,7 @@ function stepsFor(targets: readonly Target[]): Step[] {
       driver === undefined ? [] : [{ kind: "unbind", address, driver, module }]
     ),
     ...moving.map(({ fn, driver }): Step => ({ kind: "bind", address: fn.address, driver })),
-    ...moving.map(awake),
+    ...moving.map((target): Step => ({ ...awake(target), again: true })),
     ...targets.map(({ fn, driver }): Step => ({ kind: "verify", address: fn.address, driver })),
   ];
 }
@@ -77,6 +82,10 @@ function stepsFor(targets: readonly Target[]): Step[] {
  * @param host The host as it is, by `readHost` with `questionFor(domain)`.
  */
 export function planStart(domain: Domain, config: Config, host: Host): Plan {
+  // without a PCI function there is nothing of ours to do, and libvirt itself says what else is missing
+  if (domain.pci.length === 0) {
+    return { guest: { name: domain.name, uuid: domain.uuid }, steps: [], refusals: [], warnings: [], claims: [] };
+  }
   const targets = targetsOf(domain, host);
   const { refusals, warnings } = preflight({ domain, host, targets, ...configFor(config, domain.name) });
   return {

@@ -224,8 +224,12 @@ export class RealSystem implements System {
       taking.catch(() => {}).finally(() => file.close()); // who stays alive gives back at once what comes too late
       return undefined;
     }
-    file.truncateSync();
-    writeAll(file, new TextEncoder().encode(`${Deno.pid}\n`));
+    try {
+      // over what is there, which needs no space on a full disk
+      writeAll(file, new TextEncoder().encode(`${`${Deno.pid}`.padEnd(10)}\n`));
+    } catch {
+      // the lock holds all the same; who waits for it cannot tell whom to end
+    }
     return { release: () => file.close() };
   }
 

@@ -5,8 +5,9 @@
  */
 
 import { report } from "./errors.ts";
+import { checkName } from "./event.ts";
 import { lockGuest } from "./guest-lock.ts";
-import { type Daemon, type Journal, readJournal, readJournals } from "./journal.ts";
+import { type Daemon, type Journal, JOURNALS, readJournal, readJournals, releasedPath, setAside } from "./journal.ts";
 import { openLog } from "./log.ts";
 import type { System } from "./system.ts";
 import { takeBack } from "./undo.ts";
@@ -20,6 +21,9 @@ export interface Recovery {
   /** Why it was left, or what is left. */
   readonly text: string;
 }
+
+/** How long a release that is at work may take to finish: the dispatcher gives it no longer either. */
+const PATIENCE_MS = 60_000;
 
 /** How long the waits of one journal's undo may take together. */
 const UNDO_MS = 60_000;
@@ -36,11 +40,18 @@ function parentOf(system: System, pid: number): number | undefined {
   return stat === undefined ? undefined : Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
 }
 
-/** The libvirt daemon above a phase: the parent of the dispatcher, which is its own parent. */
+/** The libvirt daemon above a phase: the parent of the dispatcher, which is its own parent. Pid 1 has only adopted it. */
 export function daemonOf(system: System): Daemon | undefined {
   const pid = parentOf(system, system.parent());
-  const start = pid === undefined ? undefined : startOf(system, pid);
+  const start = pid === undefined || pid <= 1 ? undefined : startOf(system, pid);
   return pid === undefined || start === undefined ? undefined : { pid, start };
+}
+
+/** Does a libvirt daemon run that has guests of QEMU? */
+function libvirtRuns(system: System): boolean {
+  return system.list("/proc").some((pid) =>
+    /^\d+$/.test(pid) && /^(libvirtd|virtqemud)$/.test(system.read(`/proc/${pid}/comm`)?.trim() ?? "")
+  );
 }
 
 /** Does a QEMU of this guest run? libvirt gives it the UUID on its command line. */
@@ -53,8 +64,13 @@ function qemuRuns(system: System, uuid: string): boolean {
 }
 
 /** Why a journal is to be left alone; undefined where nobody else will take it back. */
-function reasonToLeave(system: System, { guest, daemon, state }: Journal): string | undefined {
-  if (qemuRuns(system, guest.uuid)) return "it is running";
+function reasonToLeave(system: System, { guest: { name, uuid }, daemon, state }: Journal): string | undefined {
+  if (qemuRuns(system, uuid)) return "it is running";
+  const released = system.info(releasedPath(uuid)) !== undefined;
+  if (released || state === "undoing" || state === "failed") return undefined; // nobody will call release once more
+  // libvirt keeps this file from QEMU's start until it calls release, and resets functions in between
+  const known = checkName(name) === undefined && system.info(`/run/libvirt/qemu/${name}.xml`) !== undefined;
+  if (known && libvirtRuns(system)) return "libvirt has not released it yet; wait, or `virsh destroy` it";
   // between the end of prepare and QEMU's first breath there is neither a lock nor a QEMU, but a daemon that will go on
   const starting = state === "applying" || state === "applied";
   if (!starting || !daemon || startOf(system, daemon.pid) !== daemon.start) return undefined;
@@ -66,7 +82,7 @@ async function recoverOne(system: System, { guest }: Journal): Promise<Recovery>
   const log = openLog(system, guest.name);
   let lock: Awaited<ReturnType<typeof lockGuest>> | undefined;
   try {
-    lock = await lockGuest(system, guest.uuid);
+    lock = await lockGuest(system, guest.uuid, PATIENCE_MS);
     // again, now that nobody else is at it
     const journal = readJournal(system, guest.uuid);
     if (!journal) return { guest: guest.name, result: "left", text: "it has just ended" };
@@ -82,14 +98,29 @@ async function recoverOne(system: System, { guest }: Journal): Promise<Recovery>
   }
 }
 
+/** Sets a journal aside that cannot be read, and says so as long as it lies there. */
+function giveUp(system: System, uuid: string): Recovery {
+  if (qemuRuns(system, uuid)) {
+    return { guest: uuid, result: "left", text: "it is running, and its journal cannot be read" };
+  }
+  try {
+    readJournal(system, uuid);
+    throw setAside(uuid);
+  } catch (error) {
+    openLog(system, uuid).error((error as Error).message);
+    return { guest: uuid, result: "failed", text: report(error) };
+  }
+}
+
 /**
- * Takes back every hand-over whose guest has no QEMU and whose libvirt daemon is gone, or whose release did not come to
- * its end.
+ * Takes back every hand-over whose guest has no QEMU and which libvirt will not release any more: its daemon is gone, or
+ * release was called and did not come to its end. Journals that cannot be read are failures of their own.
  *
  * @param name Only this guest; without it all of them.
  */
 export async function recover(system: System, name?: string): Promise<Recovery[]> {
   const { journals, unreadable } = readJournals(system);
+  const aside = system.list(JOURNALS).flatMap((file) => /^(.*)\.json\.unreadable$/.exec(file)?.[1] ?? []);
   const results: Recovery[] = [];
   for (const journal of journals) {
     if (name !== undefined && journal.guest.name !== name) continue;
@@ -98,12 +129,7 @@ export async function recover(system: System, name?: string): Promise<Recovery[]
       leave ? { guest: journal.guest.name, result: "left", text: leave } : await recoverOne(system, journal),
     );
   }
-  for (const uuid of unreadable) {
-    try {
-      readJournal(system, uuid); // sets it aside
-    } catch (error) {
-      results.push({ guest: uuid, result: "failed", text: report(error) });
-    }
-  }
-  return results;
+  return [...results, ...new Set([...unreadable, ...aside])].map((it) =>
+    typeof it === "string" ? giveUp(system, it) : it
+  );
 }

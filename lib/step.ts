@@ -61,6 +61,8 @@ export interface SetPower {
   readonly attribute: "d3cold_allowed" | "power/control";
   /** What it is to say. */
   readonly value: string;
+  /** Set before, and changed by vfio-pci since: the undo of the first one restores what was before both. */
+  readonly again?: true;
 }
 
 /** Looks at the whole hand-over once more before the guest gets it. */

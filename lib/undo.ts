@@ -7,10 +7,21 @@
 import { decided, passOn, sharedName } from "./claims.ts";
 import { AidError } from "./errors.ts";
 import { type Outcome, remember } from "./history.ts";
-import { type Entry, type EntryState, type Journal, journalPath, readJournal, saveJournal } from "./journal.ts";
+import {
+  type Entry,
+  type EntryState,
+  type Journal,
+  journalPath,
+  readJournal,
+  releasedPath,
+  saveJournal,
+} from "./journal.ts";
 import type { Log } from "./log.ts";
 import { describe, kindOf } from "./steps/mod.ts";
 import type { System } from "./system.ts";
+
+/** What each entry gets at least, however late it is. */
+const LEAST_MS = 5_000;
 
 /** Nothing is left to do about such an entry. */
 const OVER: ReadonlySet<EntryState> = new Set(["skipped", "undone", "passed-on"]);
@@ -33,10 +44,13 @@ function addressOf(entry: Entry): string | undefined {
  * Marks what a program hung at that sits in the kernel: the one entry that has begun and not ended. Its function is not
  * touched again; reading its `driver_override` alone would hang too.
  */
-function markHung(journal: Journal): Journal {
-  const hung = (entry: Entry): Entry =>
-    entry.state === "intended" || entry.state === "undoing" ? { ...entry, state: "hung" } : entry;
-  return { ...journal, entries: journal.entries.map(hung) };
+function asHung(entry: Entry): Entry {
+  return entry.state === "intended" || entry.state === "undoing" ? { ...entry, state: "hung" } : entry;
+}
+
+/** Nobody sits in the kernel any more: what was at work there has ended after all, nobody knows how. */
+function asFreed(entry: Entry): Entry {
+  return entry.state === "hung" ? { ...entry, state: "undoing" } : entry;
 }
 
 /** What is still to be said about an entry at the end; undefined where it was taken back. */
@@ -65,7 +79,7 @@ async function undoEntry(
     else if (await decided(system, () => passOn(system, uuid, entry) ?? undoing())) {
       return { ...entry, state: "passed-on" };
     }
-    await kind.undo(system, entry.step, entry.before, Math.max(deadline - began, 0));
+    await kind.undo(system, entry.step, entry.before, Math.max(deadline - began, LEAST_MS));
     return { ...entry, state: "undone", undoMs: system.now() - began };
   } catch (error) {
     return { ...entry, state: "undo-failed", error: (error as Error).message, undoMs: system.now() - began };
@@ -76,7 +90,8 @@ async function undoEntry(
 function begin(system: System, uuid: string, { hung, reason }: { hung: boolean; reason?: string }): Journal {
   const found = readJournal(system, uuid);
   if (!found) throw new AidError(`guest ${uuid} has no journal`, "there is nothing to take back");
-  const journal: Journal = { ...(hung ? markHung(found) : found), state: "undoing", reason: reason ?? found.reason };
+  const entries = hung ? found.entries.map(asHung) : found.entries.map(asFreed);
+  const journal: Journal = { ...found, entries, state: "undoing", reason: reason ?? found.reason };
   note(system, journal);
   return journal;
 }
@@ -137,6 +152,7 @@ function finish(system: System, journal: Journal, outcome: Outcome, hung: Readon
   if (left.length === 0) {
     remember(system, journal, outcome);
     system.remove(journalPath(journal.guest.uuid));
+    system.remove(releasedPath(journal.guest.uuid));
     return;
   }
   const held = new Set(left.flatMap((entry) => addressOf(entry) ?? []));

@@ -208,4 +208,6 @@ Deno.test("XML longer than any is refused where that can be, and release runs wi
   assertEquals(await dispatch(system, ["win11", "release", "end", "-"]), 0);
   assertEquals(system.calls(), ["release-end win11 release end -", "user-scripts qemu win11 release end -"]);
   assertEquals(await dispatch(system, ["win11", "reconnect", "begin", "-"]), 0);
+  // a guest that runs by then is not ended for it
+  assertEquals(await dispatch(system, ["win11", "started", "begin", "-"]), 0);
 });

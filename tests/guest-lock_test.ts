@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { AidError } from "../lib/errors.ts";
-import { lockGuest } from "../lib/guest-lock.ts";
+import { lockGuest, PATIENCE_MS } from "../lib/guest-lock.ts";
 import { JOURNALS } from "../lib/journal.ts";
 import { GPU, hostOf, on } from "./on-host.ts";
 import type { SimulatedHost } from "./simulated/host.ts";
@@ -14,7 +14,7 @@ const OURS = "/etc/libvirt/hooks/virt-aid/release-end";
 async function holds(host: SimulatedHost, ms: number, program = OURS): Promise<SimulatedSystem> {
   const has = Promise.withResolvers<void>();
   const system = host.start(async (system) => {
-    await lockGuest(system, UUID);
+    await lockGuest(system, UUID, PATIENCE_MS);
     has.resolve();
     await system.until(() => false, ms);
     return 0;
@@ -26,7 +26,7 @@ async function holds(host: SimulatedHost, ms: number, program = OURS): Promise<S
 /** A program that has the lock and sits in the kernel. */
 async function hangs(host: SimulatedHost): Promise<void> {
   const system = host.start(async (system) => {
-    await lockGuest(system, UUID);
+    await lockGuest(system, UUID, PATIENCE_MS);
     host.pci.at(GPU).stuck = true;
     system.read(`/sys/bus/pci/devices/${GPU}/driver_override`);
     return 0;
@@ -40,7 +40,7 @@ const locks = (host: SimulatedHost) =>
 Deno.test("a free lock is had at once, names its holder, and is free again afterwards", async () => {
   const host = hostOf();
   await on(host, async (system) => {
-    const lock = await lockGuest(system, UUID);
+    const lock = await lockGuest(system, UUID, PATIENCE_MS);
     assertEquals([lock.hung, system.read(LOCK)], [false, `${system.pid}\n`]);
     lock.release();
     assertEquals(host.locks.holders(), []);
@@ -53,7 +53,7 @@ Deno.test("another program of ours that comes to its end in time is waited for",
   const host = hostOf();
   const other = await holds(host, 2_000);
   await on(host, async (system) => {
-    assertEquals((await lockGuest(system, UUID)).hung, false);
+    assertEquals((await lockGuest(system, UUID, PATIENCE_MS)).hung, false);
     assert(system.now() > 1_900);
   });
   assertEquals((await other.ended).ended, "exit");
@@ -63,7 +63,7 @@ Deno.test("one that does not is killed", async () => {
   const host = hostOf();
   const other = await holds(host, 60_000);
   await on(host, async (system) => {
-    assertEquals((await lockGuest(system, UUID)).hung, false);
+    assertEquals((await lockGuest(system, UUID, PATIENCE_MS)).hung, false);
     assert(system.now() > 3_000 && system.now() < 5_000);
   });
   assertEquals((await other.ended).ended, "killed");
@@ -73,7 +73,7 @@ Deno.test("one that sits in the kernel is killed and taken over from, each time 
   const host = hostOf();
   await hangs(host);
   await hangs(host);
-  await on(host, async (system) => assertEquals((await lockGuest(system, UUID)).hung, true));
+  await on(host, async (system) => assertEquals((await lockGuest(system, UUID, PATIENCE_MS)).hung, true));
   assertEquals(locks(host).sort(), [".lock", ".takeover-2.lock", ".takeover.lock"]);
 });
 
@@ -81,7 +81,11 @@ Deno.test("so many that sit in the kernel end in an error that says to reboot", 
   const host = hostOf();
   for (let n = 0; n < 16; n++) await hangs(host);
   await on(host, async (system) => {
-    const error = await assertRejects(() => lockGuest(system, UUID), AidError, "16 programs sit in the kernel");
+    const error = await assertRejects(
+      () => lockGuest(system, UUID, PATIENCE_MS),
+      AidError,
+      "16 programs sit in the kernel",
+    );
     assert(error.hint?.includes("reboot"));
   });
 });
@@ -91,7 +95,7 @@ Deno.test("a holder that is none of our programs is named and never killed", asy
   const other = await holds(host, 20_000, "/usr/bin/flock");
   await on(host, async (system) => {
     const error = await assertRejects(
-      () => lockGuest(system, UUID),
+      () => lockGuest(system, UUID, PATIENCE_MS),
       AidError,
       `${LOCK} is held by process ${other.pid}`,
     );
@@ -105,7 +109,7 @@ Deno.test("a killed holder frees the lock without a wait", async () => {
   const other = await holds(host, 60_000);
   host.processes.kill(other.pid);
   await on(host, async (system) => {
-    assertEquals((await lockGuest(system, UUID)).hung, false);
+    assertEquals((await lockGuest(system, UUID, PATIENCE_MS)).hung, false);
     assert(system.now() < 200);
   });
 });

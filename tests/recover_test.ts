@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { Daemon, Journal } from "../lib/journal.ts";
-import { readJournals } from "../lib/journal.ts";
+import { JOURNALS, readJournals, releasedPath } from "../lib/journal.ts";
 import { daemonOf, recover, type Recovery } from "../lib/recover.ts";
 import { hostOf, journalOf, NIC, on, withJournals } from "./on-host.ts";
 import { uuidOf } from "./simulated/guests.ts";
@@ -59,6 +59,44 @@ for (const state of ["applying", "applied", "running", "undoing", "failed"] as c
   });
 }
 
+Deno.test("a guest that libvirt has not released yet is left to libvirt, and taken back once no libvirt runs", async () => {
+  const host = await left({ state: "running" });
+  host.tree.file("/run/libvirt/qemu/win11.xml", "<domstatus/>");
+  const daemon = host.processes.spawn({ comm: "virtqemud", args: ["/usr/sbin/virtqemud"] });
+  const [first] = await results(host);
+  assertEquals([first!.result, host.pci.at(NIC).override], ["left", "vfio-pci"]);
+  assertMatch(first!.text, /^libvirt has not released it yet/);
+  host.processes.kill(daemon.pid);
+  assertEquals((await results(host)).map(({ result }) => result), ["recovered"]);
+});
+
+Deno.test("a guest that was released is taken back though its libvirt lives", async () => {
+  const host = hostOf();
+  await withJournals(host, journalOf("win11", [OVERRIDE], { state: "applied", daemon: libvirtd(host) }));
+  host.tree.file(releasedPath(uuidOf("win11")), "");
+  assertEquals((await results(host)).map(({ result }) => result), ["recovered"]);
+  assertEquals(
+    host.tree.texts(JOURNALS),
+    { [`${JOURNALS}/${uuidOf("win11")}.lock`]: "" },
+    "the note goes with the journal",
+  );
+});
+
+Deno.test("what hung is taken back once nobody sits in the kernel any more", async () => {
+  const host = await left({ state: "failed", entries: [{ ...OVERRIDE, state: "hung" }] });
+  assertEquals((await results(host)).map(({ result }) => result), ["recovered"]);
+  assertEquals(host.pci.at(NIC).override, null);
+});
+
+Deno.test("a damaged journal of a guest that runs stays, and is a failure for as long as it lies aside later", async () => {
+  const host = hostOf();
+  host.tree.file(`${JOURNALS}/${uuidOf("win11")}.json`, "{");
+  qemu(host, uuidOf("win11"));
+  assertEquals((await results(host)).map(({ result }) => result), ["left"]);
+  for (const [pid, { spec }] of host.processes.all) if (spec.comm.startsWith("qemu")) host.processes.kill(pid);
+  for (let again = 0; again < 2; again++) assertEquals((await results(host)).map(({ result }) => result), ["failed"]);
+});
+
 Deno.test("a pid that another process has by now is no libvirt", async () => {
   const host = hostOf();
   const daemon = libvirtd(host);
@@ -104,7 +142,7 @@ Deno.test("a guest whose lock another program has is a failure, and the others a
   const path = `/run/virt-aid/guests/${uuidOf("win11")}.lock`;
   const holder = host.start(async (system) => {
     await system.lock(path, 0);
-    await system.until(() => false, 60_000);
+    await system.until(() => false, 600_000);
     return 0;
   }, { program: "/usr/bin/flock" });
   const found = await on(host, async (system) => {

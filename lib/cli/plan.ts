@@ -23,10 +23,15 @@ export function showPlan(plan: Plan): string {
   return [head, ...steps, ...found("refused", plan.refusals), ...found("warning", plan.warnings), ""].join("\n");
 }
 
+/** A path as seen from the folder that we were called in: the programs that we run are started in another one. */
+function absolute(system: System, path: string): string {
+  return path.startsWith("/") ? path : `${system.link(`/proc/${system.pid}/cwd`) ?? ""}/${path}`;
+}
+
 /** The domain XML of a file, or what libvirt has for a guest. Both through a program: we may not read any file ourselves. */
 async function xmlOf(system: System, what: string): Promise<string> {
   const command = what.endsWith(".xml")
-    ? { program: "/usr/bin/head", args: ["-c", `${MAX_XML + 1}`, "--", what] }
+    ? { program: "/usr/bin/head", args: ["-c", `${MAX_XML + 1}`, "--", absolute(system, what)] }
     : { program: "/usr/bin/virsh", args: ["-c", "qemu:///system", "dumpxml", "--", what] };
   const result = await system.run({ ...command, timeoutMs: 30_000, maxOutput: MAX_XML + 1 });
   if (result.ended !== "exit" || result.code !== 0) {
@@ -43,8 +48,8 @@ export const plan: Subcommand = {
   about: "show what a start of the guest would do, or why it would be refused",
   args: [1, 1],
   async run(system, [what]) {
-    const domain = parseDomain(await xmlOf(system, what!));
     await ensureViews(system);
+    const domain = parseDomain(await xmlOf(system, what!));
     const host = await readHost(system, questionFor(domain));
     const claims = claimsOf(others(system, domain.uuid));
     const plan = planStart(domain, readConfig(system), { ...host, claims });

@@ -119,6 +119,8 @@ export function keyboards(system: System): Use[] {
     const handlers = /^H: Handlers=(.*)$/m.exec(block)?.[1]?.split(" ") ?? [];
     if (!handlers.includes("kbd") || !handlers.includes("leds")) return [];
     const what = /^N: Name="(.*)"$/m.exec(block)?.[1] ?? "keyboard";
-    return [{ what, through: addressesIn(/^S: Sysfs=(.*)$/m.exec(block)?.[1] ?? "") }];
+    const place = /^S: Sysfs=(.*)$/m.exec(block)?.[1] ?? "";
+    // one that a program has made, such as a remapper, is gone with the real one that feeds it
+    return place.startsWith("/devices/virtual/input/") ? [] : [{ what, through: addressesIn(place) }];
   });
 }

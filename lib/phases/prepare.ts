@@ -10,10 +10,10 @@ import { readConfig } from "../config.ts";
 import { type Domain, parseDomain } from "../domain.ts";
 import { AidError } from "../errors.ts";
 import { MAX_XML } from "../event.ts";
-import { lockGuest } from "../guest-lock.ts";
+import { lockGuest, PATIENCE_MS } from "../guest-lock.ts";
 import { remember } from "../history.ts";
 import { readHost } from "../host/mod.ts";
-import { type Journal, journalPath, readJournal, saveJournal } from "../journal.ts";
+import { type Journal, journalPath, readJournal, releasedPath, saveJournal } from "../journal.ts";
 import { type Log, openLog } from "../log.ts";
 import { type Plan, planStart, questionFor } from "../plan.ts";
 import { daemonOf } from "../recover.ts";
@@ -23,10 +23,11 @@ import { takeBack } from "../undo.ts";
 import { ensureViews } from "../views.ts";
 import { guarded } from "./common.ts";
 
-/** Of the dispatcher's 60 s at most half belongs to the steps, and the rest to taking them back. */
+/** Of the dispatcher's 60 s, counted from our begin, at most half belongs to the steps, and the rest to the way back. */
 const APPLY_MS = 30_000;
-/** Waits while steps are taken back. */
-const ROLLBACK_MS = 20_000;
+const ALL_MS = 55_000;
+/** What an earlier start left behind gets at most so long. */
+const EARLIER_MS = 15_000;
 
 /** Throws all refusals as one message: the first line is what most people get to read. */
 function refuse({ refusals }: Plan): never {
@@ -64,10 +65,17 @@ async function claim(system: System, domain: Domain, log: Log): Promise<Plan> {
 }
 
 /** Takes the steps back after one of them failed, and says how that went. */
-async function rollBack(system: System, uuid: string, log: Log, failure: unknown): Promise<never> {
+async function rollBack(
+  system: System,
+  uuid: string,
+  log: Log,
+  failure: unknown,
+  end: number,
+): Promise<never> {
   const { message, hint } = failure as AidError;
+  const waitMs = end - system.now();
   try {
-    await takeBack(system, uuid, log, { hung: false, outcome: "rolled back", waitMs: ROLLBACK_MS, reason: message });
+    await takeBack(system, uuid, log, { hung: false, outcome: "rolled back", waitMs, reason: message });
   } catch (left) {
     throw new AidError(
       `${message}; not everything could be taken back:\n${(left as Error).message}`,
@@ -77,25 +85,36 @@ async function rollBack(system: System, uuid: string, log: Log, failure: unknown
   throw new AidError(`${message}; everything was put back`, hint);
 }
 
+/** Takes back what an earlier start of the guest has left behind. */
+async function takeBackEarlier(system: System, uuid: string, log: Log, hung: boolean): Promise<void> {
+  system.remove(releasedPath(uuid));
+  if (readJournal(system, uuid)) {
+    log.warn("an earlier start was never taken back: doing that first");
+    await takeBack(system, uuid, log, { hung, outcome: "recovered", waitMs: EARLIER_MS });
+  }
+  // it could be at anything, and goes on with it when the kernel lets it
+  if (hung) {
+    throw new AidError("a program of an earlier start sits in the kernel", "only a reboot frees what it hangs at");
+  }
+}
+
 /** Hands the guest's functions over. */
-async function handOver(system: System, domain: Domain, log: Log): Promise<void> {
-  const lock = await lockGuest(system, domain.uuid);
+async function handOver(system: System, domain: Domain, log: Log, began: number): Promise<void> {
+  const { uuid } = domain;
+  const lock = await lockGuest(system, uuid, PATIENCE_MS);
   try {
-    if (lock.hung || readJournal(system, domain.uuid)) {
-      log.warn("an earlier start was never taken back: doing that first");
-      await takeBack(system, domain.uuid, log, { hung: lock.hung, outcome: "recovered", waitMs: ROLLBACK_MS });
-    }
+    await takeBackEarlier(system, uuid, log, lock.hung);
     const plan = await claim(system, domain, log);
-    const began = system.now();
+    const applying = system.now();
     try {
-      for await (const entry of apply(system, domain.uuid, plan.steps, began + APPLY_MS)) {
+      for await (const entry of apply(system, uuid, plan.steps, began + APPLY_MS)) {
         const how = entry.state === "skipped" ? "already so" : `${Math.round(entry.ms ?? 0)} ms`;
         log.info(`${describe(entry.step)}: ${how}`);
       }
     } catch (failure) {
-      await rollBack(system, domain.uuid, log, failure);
+      await rollBack(system, uuid, log, failure, began + ALL_MS);
     }
-    log.info(`handed over ${plan.claims.join(", ")} in ${Math.round(system.now() - began)} ms`);
+    log.info(`handed over ${plan.claims.join(", ")} in ${Math.round(system.now() - applying)} ms`);
   } finally {
     lock.release();
   }
@@ -109,6 +128,7 @@ async function handOver(system: System, domain: Domain, log: Log): Promise<void>
  */
 export function prepareBegin(system: System, args: readonly string[]): Promise<number> {
   return guarded(system, args, async (guest) => {
+    const began = system.now();
     const xml = await system.input(MAX_XML);
     if (!xml) {
       throw new AidError("the guest's XML has more than 16 MiB", "it cannot be checked, so nothing is handed over");
@@ -116,6 +136,6 @@ export function prepareBegin(system: System, args: readonly string[]): Promise<n
     const domain = parseDomain(new TextDecoder().decode(xml));
     if (domain.pci.length === 0 && system.info(journalPath(domain.uuid)) === undefined) return;
     await ensureViews(system);
-    await handOver(system, domain, openLog(system, guest));
+    await handOver(system, domain, openLog(system, guest), began);
   });
 }

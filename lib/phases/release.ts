@@ -8,24 +8,41 @@
 import { decided } from "../claims.ts";
 import { parseDomain } from "../domain.ts";
 import { MAX_XML } from "../event.ts";
-import { lockGuest } from "../guest-lock.ts";
-import { readJournal, readJournals } from "../journal.ts";
+import { lockGuest, PATIENCE_MS } from "../guest-lock.ts";
+import { asidePath, journalPath, readJournal, readJournals, releasedPath, setAside } from "../journal.ts";
 import { openLog, rotateLog } from "../log.ts";
 import type { System } from "../system.ts";
 import { takeBack } from "../undo.ts";
 import { ensureViews } from "../views.ts";
 import { guarded } from "./common.ts";
 
-/** Waits while steps are taken back; the dispatcher gives the whole program 60 s. */
-const UNDO_MS = 45_000;
+/** Of the dispatcher's 60 s, counted from our begin. */
+const ALL_MS = 50_000;
 
-/** The guest's UUID, by its XML; where that cannot be read, by the journals that have its name. */
-async function uuidsOf(system: System, guest: string): Promise<string[]> {
+/** A guest that libvirt has released. */
+interface Released {
+  readonly uuid: string;
+  /** It may have a journal soon, though it has none yet: its prepare was not waited for to its end. */
+  readonly devices: boolean;
+}
+
+/** The guest, by its XML; where that cannot be read, by the journals that have its name. */
+async function released(system: System, guest: string): Promise<Released[]> {
   try {
-    return [parseDomain(new TextDecoder().decode(await system.input(MAX_XML))).uuid];
+    const { uuid, pci } = parseDomain(new TextDecoder().decode(await system.input(MAX_XML)));
+    return [{ uuid, devices: pci.length > 0 }];
   } catch {
     return readJournals(system).journals.filter((journal) => journal.guest.name === guest)
-      .map((journal) => journal.guest.uuid);
+      .map((journal) => ({ uuid: journal.guest.uuid, devices: true }));
+  }
+}
+
+/** Notes that release was called, so that recovery goes on where we do not come to our end. */
+function note(system: System, uuid: string): void {
+  try {
+    if (system.info(journalPath(uuid))) system.save(releasedPath(uuid), "");
+  } catch {
+    // a full disk: then recovery waits for libvirt's next start
   }
 }
 
@@ -37,13 +54,20 @@ async function uuidsOf(system: System, guest: string): Promise<string[]> {
  */
 export function releaseEnd(system: System, args: readonly string[]): Promise<number> {
   return guarded(system, args, async (guest) => {
-    await ensureViews(system);
+    const end = system.now() + ALL_MS;
     const log = openLog(system, guest);
-    for (const uuid of await uuidsOf(system, guest)) {
-      const lock = await lockGuest(system, uuid);
+    for (const { uuid, devices } of await released(system, guest)) {
+      note(system, uuid);
+      await ensureViews(system);
+      if (!devices && !system.info(journalPath(uuid)) && !system.info(asidePath(uuid))) continue;
+      const lock = await lockGuest(system, uuid, PATIENCE_MS);
       try {
-        if (!readJournal(system, uuid)) continue; // it was refused, has no devices, or was recovered meanwhile
-        await takeBack(system, uuid, log, { hung: lock.hung, outcome: "returned", waitMs: UNDO_MS });
+        if (readJournal(system, uuid)) {
+          const waitMs = end - system.now();
+          await takeBack(system, uuid, log, { hung: lock.hung, outcome: "returned", waitMs });
+        } else if (system.info(asidePath(uuid))) {
+          throw setAside(uuid);
+        } // else it was refused, or was recovered meanwhile
       } finally {
         lock.release();
       }

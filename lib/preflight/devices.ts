@@ -94,6 +94,17 @@ export const viable: Check = ({ host, targets }) => {
   return [...alone, ...shared];
 };
 
+/**
+ * The XML names no driver that is not one for guests: vfio-pci and its variants, all of which are called `..._vfio_pci`. The
+ * XML is not trusted to have any other module loaded, or to leave a function with the host.
+ */
+export const vfioModel: Check = ({ domain }) =>
+  domain.pci.filter(({ driverModel }) => driverModel !== undefined && !/^([a-z0-9_]+_)?vfio[-_]pci$/.test(driverModel))
+    .map(({ address, driverModel }) => ({
+      reason: `the guest's XML names ${driverModel} as the driver of ${address}, which is no driver for guests`,
+      hint: "take <driver model=''/> out of its <hostdev>, or name vfio-pci or a variant of it",
+    }));
+
 /** The drivers that functions go to exist. */
 export const drivers: Check = ({ host, targets }) =>
   [...new Set(targets.map((target) => target.driver))].filter((driver) => host.drivers[driver] === "missing")

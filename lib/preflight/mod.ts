@@ -22,6 +22,7 @@ const REFUSALS: readonly Check[] = [
   devices.unclaimed,
   devices.noActiveVfs,
   devices.viable,
+  devices.vfioModel,
   devices.drivers,
   uses.noMountedDisk,
   uses.keepsRoute,

@@ -18,8 +18,13 @@ export interface Target {
   readonly companion: boolean;
 }
 
-/** The driver that a guest's XML names for its devices by `<driver model=''/>`, or the plain one. */
+/** The driver that functions go to where the guest's XML names none by `<driver model=''/>`. */
 export const PLAIN_DRIVER = "vfio-pci";
+
+/** The driver that a model in the XML means: of the plain one's name both spellings are in use. */
+export function driverOfModel(model: string): string {
+  return model === "vfio_pci" ? PLAIN_DRIVER : model;
+}
 
 /**
  * The functions of the guest's XML that exist, and their companions. Display functions come last: audio and USB functions of
@@ -34,7 +39,9 @@ export function targetsOf(domain: Domain, host: Host): Target[] {
   );
   const targets = [...named, ...companions].map((fn): Target => {
     const model = wanted.get(fn.address)?.driverModel;
-    const driver = model ?? (fn.vfio && fn.driver !== undefined ? fn.driver : PLAIN_DRIVER);
+    const driver = model !== undefined
+      ? driverOfModel(model)
+      : (fn.vfio && fn.driver !== undefined ? fn.driver : PLAIN_DRIVER);
     return { fn, driver, companion: !wanted.has(fn.address) };
   });
   const rank = (target: Target) => Number(isDisplay(target.fn));

@@ -25,7 +25,7 @@ export const setPower: StepKind<SetPower> = {
   },
   apply: (system, step) => set(system, step, step.value),
   undo(system, step, before) {
-    if (system.info(`${PCI}/${step.address}`) === undefined) return; // gone from the bus, and its settings with it
+    if (step.again || system.info(`${PCI}/${step.address}`) === undefined) return; // gone from the bus, and its settings with it
     set(system, step, before.value as string);
   },
 };

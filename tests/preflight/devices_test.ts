@@ -180,3 +180,29 @@ testCheck("drivers", devices.drivers, [
     machine: { ...workstation, modules: [{ name: "vfio_pci", needs: [], builtin: true }] },
   },
 ]);
+
+const model = (name: string) => ({
+  devices: `<hostdev mode='subsystem' type='pci' managed='yes'><driver name='vfio' model='${name}'/>
+    <source><address domain='0x0000' bus='0x02' slot='0x00' function='0x0'/></source></hostdev>`,
+});
+testCheck("vfioModel", devices.vfioModel, [
+  {
+    what: "a driver of the host",
+    guest: model("nouveau"),
+    says: [`the guest's XML names nouveau as the driver of ${NIC}, which is no driver for guests`],
+  },
+  {
+    what: "the driver that it is on",
+    guest: model("e1000e"),
+    says: [`the guest's XML names e1000e as the driver of ${NIC}, which is no driver for guests`],
+  },
+  {
+    what: "options instead of a name",
+    guest: model("-r vfio_pci"),
+    says: [`the guest's XML names -r vfio_pci as the driver of ${NIC}, which is no driver for guests`],
+  },
+  { what: "vfio-pci", guest: model("vfio-pci") },
+  { what: "vfio_pci", guest: model("vfio_pci") },
+  { what: "a variant", guest: model("mlx5_vfio_pci") },
+  { what: "none", guest: { pci: [NIC] } },
+]);

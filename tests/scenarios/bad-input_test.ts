@@ -167,6 +167,7 @@ for (
 ) {
   Deno.test(`a journal that is cut in half, at ${args[1] ?? args[0]}: set aside and said, nothing is touched`, async () => {
     const world = await cut();
+    world.host.processes.kill(world.libvirt.running.get("win11")!.qemu!.pid);
     const before = functionsOf(world.host);
     checkFailure(await world.run(program, args, XML), `${uuidOf("win11")} cannot be read and was set aside`);
     assertEquals([functionsOf(world.host), world.journals], [before, []]);
@@ -190,6 +191,16 @@ for (const [what, find] of FINDERS) {
     assert(left || said.includes("was set aside"), said);
   });
 }
+
+Deno.test("a journal that is damaged while its guest runs is a failure at the guest's end, also after libvirtd's restart", async () => {
+  const world = await cut();
+  await world.libvirt.restart();
+  await world.settled();
+  const [, release] = (await world.libvirt.stop("win11")).hooks;
+  assertEquals(release!.code, 1);
+  assertStringIncludes(release!.stderr, "cannot be read and was set aside");
+  checkFailure(await world.run("virt-aid", ["recover"]), "cannot be read and was set aside");
+});
 
 Deno.test("a folder of journals that is closed: a start is refused, a release says so and changes nothing", async () => {
   const world = new World(workstation);

@@ -33,6 +33,9 @@ export interface Result {
   readonly hooks: readonly HookRun[];
 }
 
+/** What libvirt keeps of a guest from QEMU's start until it calls release. */
+const statusFile = ({ name }: Guest): string => `/run/libvirt/qemu/${name}.xml`;
+
 /** Ends a start. */
 class Failed extends Error {}
 /** Ends anything: libvirtd is not there any more, or waits for ever. */
@@ -228,12 +231,18 @@ export class SimulatedLibvirt {
       processes.open(guest.qemu, `/dev/vfio/${group}`);
     }
     for (const { address } of guest.devices) processes.open(guest.qemu, "anon_inode:[vfio-device]", `vfio ${address}`);
+    this.host.tree.file(statusFile(guest), "<domstatus/>", 0o600);
   }
 
   /** The guest's end: QEMU, stopped, what libvirt bound itself, release. */
   async #end(guest: Guest, reason: string): Promise<void> {
     if (guest.qemu) this.host.processes.kill(guest.qemu.pid);
     await this.#hook(guest, "stopped", "end", "-");
+    // what QEMU had is reset, if it is not with vfio any more: bad luck for a driver of the host that has it already
+    for (const { address } of guest.qemu ? guest.devices : []) {
+      const fn = this.host.pci.functions.get(address);
+      if (fn?.driver !== undefined && kindOf(fn.driver) !== "vfio") this.#act(() => this.host.pci.reset(fn));
+    }
     for (const fn of guest.bound) {
       this.#act(() => {
         this.host.pci.setOverride(fn, "\n");
@@ -243,6 +252,7 @@ export class SimulatedLibvirt {
     }
     this.running.delete(guest.name);
     this.host.guests.delete(guest.name);
+    this.host.tree.drop(statusFile(guest));
     await this.#hook(guest, "release", "end", reason);
   }
 }
