@@ -75,11 +75,8 @@ Deno.test("a guest that was released is taken back though its libvirt lives", as
   await withJournals(host, journalOf("win11", [OVERRIDE], { state: "applied", daemon: libvirtd(host) }));
   host.tree.file(releasedPath(uuidOf("win11")), "");
   assertEquals((await results(host)).map(({ result }) => result), ["recovered"]);
-  assertEquals(
-    host.tree.texts(JOURNALS),
-    { [`${JOURNALS}/${uuidOf("win11")}.lock`]: "" },
-    "the note goes with the journal",
-  );
+  const files = Object.keys(host.tree.texts(JOURNALS));
+  assertEquals(files, [`${JOURNALS}/${uuidOf("win11")}.lock`], "the note goes with the journal");
 });
 
 Deno.test("what hung is taken back once nobody sits in the kernel any more", async () => {

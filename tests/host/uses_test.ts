@@ -129,3 +129,12 @@ Deno.test("keyboards: input devices with keys and lights, and their controllers"
   const change = (host: SimulatedHost) => void host.tree.file("/proc/bus/input/devices", button + laptop);
   assertEquals(await uses(keyboards, change), ["AT Keyboard"], "on no function");
 });
+
+Deno.test("keyboards: one that a remapper has made is none, one over Bluetooth is", async () => {
+  const block = (name: string, place: string) =>
+    `N: Name="${name}"\nS: Sysfs=${place}\nH: Handlers=sysrq kbd leds event9\n\n`;
+  const text = block("keyd virtual keyboard", "/devices/virtual/input/input9") +
+    block("Bluetooth Keyboard", "/devices/virtual/misc/uhid/0005:046D:B35B.0001/input/input10");
+  const change = (host: SimulatedHost) => void host.tree.file("/proc/bus/input/devices", text);
+  assertEquals(await uses(keyboards, change), ["Bluetooth Keyboard"]);
+});

@@ -23,6 +23,22 @@ export interface Guest {
   qemu?: SimulatedProcess;
 }
 
+/** What libvirt keeps of a guest from QEMU's start until it calls release. */
+export function statusFile({ name }: Guest): string {
+  return `/run/libvirt/qemu/${name}.xml`;
+}
+
+/** Ends a start. */
+export class Failed extends Error {}
+
+/** Ends anything: libvirtd is not there any more, or waits for ever. */
+export class Gone extends Error {
+  /** @param state Which of the two. */
+  constructor(readonly state: "hung" | "lost") {
+    super(state);
+  }
+}
+
 /** Text of an attribute or element, by a pattern with one group. */
 function first(xml: string, pattern: RegExp): string {
   return pattern.exec(xml)?.[1] ?? "";

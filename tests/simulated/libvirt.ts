@@ -8,7 +8,7 @@
 import { kindOf } from "./drivers.ts";
 import { Hung } from "./errno.ts";
 import type { SimulatedHost } from "./host.ts";
-import { type Guest, parseGuest } from "./libvirt-guest.ts";
+import { Failed, Gone, type Guest, parseGuest, statusFile } from "./libvirt-guest.ts";
 import type { SimulatedProcess } from "./processes.ts";
 
 /** A hook that was run. */
@@ -31,18 +31,6 @@ export interface Result {
   readonly says: string;
   /** Hooks in order. */
   readonly hooks: readonly HookRun[];
-}
-
-/** What libvirt keeps of a guest from QEMU's start until it calls release. */
-const statusFile = ({ name }: Guest): string => `/run/libvirt/qemu/${name}.xml`;
-
-/** Ends a start. */
-class Failed extends Error {}
-/** Ends anything: libvirtd is not there any more, or waits for ever. */
-class Gone extends Error {
-  constructor(readonly state: "hung" | "lost") {
-    super(state);
-  }
 }
 
 const HOOKS = "/etc/libvirt/hooks";
