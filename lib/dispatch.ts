@@ -28,7 +28,7 @@ function hasScripts(system: System, { driver, operation, sub }: Event, guest: st
 
 /** Has any guest a journal? */
 function hasJournals(system: System): boolean {
-  return system.list(JOURNALS).some((name) => name.includes(".json")); // one that was set aside is one too
+  return system.list(JOURNALS).some((name) => /\.json(\.unreadable)?$/.test(name)); // one that was set aside is one too
 }
 
 /** Does the config name I/O or this guest? Rather once too often: a name may be written with entities in it. */

@@ -139,21 +139,17 @@ export class RealSystem implements System {
   }
 
   /** Puts a whole file in place. */
-  save(path: string, text: string, { durable = false }: { readonly durable?: boolean } = {}): void {
+  save(path: string, text: string): void {
     const place = this.#place(path);
     const beside = `${place}.${Deno.pid}`;
     try {
       using file = Deno.openSync(beside, { write: true, create: true, truncate: true, mode: 0o600 });
       writeAll(file, new TextEncoder().encode(text));
-      if (durable) file.syncSync();
       Deno.renameSync(beside, place);
     } catch (error) {
       unlessMissing(() => Deno.removeSync(beside)); // a full disk gets its space back
       throw error;
     }
-    if (!durable) return;
-    using folder = Deno.openSync(place.slice(0, place.lastIndexOf("/")));
-    folder.syncSync();
   }
 
   /** Adds to the end of a file. */

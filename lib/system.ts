@@ -84,8 +84,8 @@ export interface System {
 
   /** One write(2) into a file that exists: a sysfs attribute. Throws what the driver answers. May never return. */
   write(path: string, text: string): void;
-  /** Puts a whole file in place: written beside it, then renamed over it. `durable`: through to the disk before it returns. */
-  save(path: string, text: string, options?: { readonly durable?: boolean }): void;
+  /** Puts a whole file in place: written beside it, then renamed over it. */
+  save(path: string, text: string): void;
   /** Adds to the end of a file, made where it is not there. */
   append(path: string, text: string): void;
   /** Renames. */

@@ -67,11 +67,9 @@ Deno.test("write changes a file in place, append adds to its end, save replaces 
   using reader = Deno.openSync(`${system.folder}/f`);
   system.write("/box/f", "ONE");
   assertEquals(system.read("/box/f"), "ONE\ntwo\n");
-  for (const durable of [false, true]) {
-    system.save("/box/f", "new", { durable });
-    assertEquals(system.read("/box/f"), "new");
-    assertEquals(system.list("/box"), ["f"], "nothing is left beside it");
-  }
+  system.save("/box/f", "new");
+  assertEquals(system.read("/box/f"), "new");
+  assertEquals(system.list("/box"), ["f"], "nothing is left beside it");
   const seen = new Uint8Array(100);
   const length = reader.readSync(seen)!;
   assertEquals(text(seen.subarray(0, length)), "ONE\ntwo\n", "a reader has the old file or the new one");
@@ -87,7 +85,7 @@ Deno.test("save on a full disk keeps the old file and leaves nothing beside it",
   assert(mount.success, text(mount.stderr));
   try {
     system.save("/box/f", "old");
-    for (const durable of [false, true]) assertThrows(() => system.save("/box/f", "x".repeat(100_000), { durable }));
+    assertThrows(() => system.save("/box/f", "x".repeat(100_000)));
     assertEquals(system.read("/box/f"), "old");
     assertEquals(system.list("/box"), ["f"]);
   } finally {

@@ -9,7 +9,6 @@ export const CALLS = {
   read: 0.01,
   write: 0.01,
   save: 0.1,
-  durable: 5,
   append: 0.02,
   clock: 0.001,
 } as const;

@@ -88,11 +88,11 @@ export class SimulatedSystem extends Program implements System {
     });
   }
 
-  save(path: string, text: string, options?: { readonly durable?: boolean }): void {
+  save(path: string, text: string): void {
     this.#change(
       "save",
       path,
-      options?.durable ? CALLS.durable : CALLS.save,
+      CALLS.save,
       () => files.saveFile(this.host.tree, path, text, this.uid),
     );
   }
