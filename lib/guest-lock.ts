@@ -15,6 +15,18 @@ const DEATH_MS = 1_000;
 /** So many programs may sit in the kernel for one guest: each at another function. */
 const LOCKS = 16;
 
+/** How long a lock that is free may take to be had. */
+const GRAB_MS = 100;
+
+/** KILL, signal 9, in the masks of signals that a process has not got yet. */
+const KILL_PENDING = /^(Sig|Shd)Pnd:\s*[0-9a-f]*[13579bdf][0-9a-f]{2}$/m;
+
+/** Was a process killed, and yet is not gone? Its threads end when they come back from the kernel. */
+function sitsInKernel(system: System, pid: number): boolean {
+  const status = system.read(`/proc/${pid}/status`);
+  return status !== undefined && (programFolder(system, pid) === undefined || KILL_PENDING.test(status));
+}
+
 /** Folder of a process's program; undefined where it is dead but for a thread that sits in the kernel. */
 function programFolder(system: System, pid: number): string | undefined {
   return system.link(`/proc/${pid}/exe`)?.replace(/\/[^/]*$/, "");
@@ -27,7 +39,10 @@ function programFolder(system: System, pid: number): string | undefined {
  * @throws {AidError} If the holder is none of our programs, or cannot be found.
  */
 async function take(system: System, path: string, patienceMs: number): Promise<Lock | undefined> {
-  const given = await system.lock(path, patienceMs);
+  const free = await system.lock(path, GRAB_MS);
+  if (free) return free;
+  // the pid of an earlier holder may stand there for a moment still: only one that is dead and there is not waited for
+  const given = await system.lock(path, sitsInKernel(system, Number(system.read(path))) ? DEATH_MS : patienceMs);
   if (given) return given;
   const holder = Number(system.read(path));
   if (!(holder > 1) || system.info(`/proc/${holder}/stat`) === undefined) {

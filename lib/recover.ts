@@ -22,8 +22,8 @@ export interface Recovery {
   readonly text: string;
 }
 
-/** How long a release that is at work may take to finish: the dispatcher gives it no longer either. */
-const PATIENCE_MS = 60_000;
+/** How long a release that is at work may take to finish: a driver that takes longer to come back has a reason to. */
+const PATIENCE_MS = 15_000;
 
 /** How long the waits of one journal's undo may take together. */
 const UNDO_MS = 60_000;

@@ -65,6 +65,15 @@ async function faults(machine: TestMachine): Promise<void> {
     const { stdout, stderr } = await own("plan", what);
     assertStringIncludes(stdout, `bind ${GPU} to vfio-pci`, stderr);
   }
+
+  // a guest that libvirt has not released, and no libvirt that could
+  assertEquals((await machine.create(guest("gone", pci(NIC)))).stderr, "");
+  const qemu = Number(machine.ns.read("/run/libvirt/qemu/gone.pid"));
+  await machine.stopLibvirtd("KILL");
+  await machine.ns.signal("KILL", qemu);
+  await until("the end of QEMU", () => !machine.ns.has(`/proc/${qemu}`));
+  assertStringIncludes((await own("recover")).stdout, "gone: recovered");
+  assertEquals(machine.changed, {}, machine.log);
 }
 
 /** Programs that hang: each of ours kills what it waits for. */
