@@ -148,7 +148,9 @@ export async function* undo(
 
 /** Puts the journal away, or what is left of it back. */
 function finish(system: System, journal: Journal, outcome: Outcome, hung: ReadonlySet<string>): void {
-  const left = journal.entries.filter((entry) => !OVER.has(entry.state));
+  // what hangs comes first: it is why the rest of its function is left
+  const left = journal.entries.filter((entry) => !OVER.has(entry.state))
+    .sort((a, b) => Number(b.state === "hung") - Number(a.state === "hung"));
   if (left.length === 0) {
     remember(system, journal, outcome);
     system.remove(journalPath(journal.guest.uuid));

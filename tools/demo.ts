@@ -116,13 +116,14 @@ async function life(fault: string | undefined): Promise<boolean> {
 
   title(`virsh start ${NAME}${fault ? `, with the fault ${fault}: ${FAULTS[fault]!.description}` : ""}`);
   const started = await world.libvirt.start(XML);
+  let ended = started;
   const run = journal(world) ?? past(world);
   if (run) showSteps(run.entries);
   if (started.state === "running") {
     title("The host while the guest runs");
     showFunctions(world);
     title(`virsh destroy ${NAME}`);
-    await world.libvirt.stop(NAME);
+    ended = await world.libvirt.stop(NAME);
   } else {
     console.log(`\n${red(started.says.trimEnd() || `the guest is ${started.state}`)}`);
     title("Taken back");
@@ -133,6 +134,9 @@ async function life(fault: string | undefined): Promise<boolean> {
   }
   const over = journal(world) ?? past(world);
   if (over) showUndo(over.entries);
+  for (const { event, code, stderr } of ended.hooks) {
+    if (event.startsWith("release") && code !== 0) console.log(`\n${red(`in libvirt's log: ${stderr.trimEnd()}`)}`);
+  }
 
   title("The host after");
   showFunctions(world);
