@@ -42,6 +42,16 @@ async function intend(
   }
 }
 
+/** Takes one step. What the kernel answers does not say to what: that is added. */
+async function take(system: System, step: Step, { before }: Entry, timeoutMs: number): Promise<void> {
+  try {
+    await kindOf(step)!.apply(system, step, before, timeoutMs);
+  } catch (error) {
+    if (error instanceof AidError) throw error;
+    throw new AidError(`${describe(step)}: ${(error as Error).message}`, "look at dmesg");
+  }
+}
+
 /**
  * Applies steps to the machine and to the guest's journal on disk. Gives each entry when its step is over; when it throws,
  * the journal says how far it came, and undo goes by that.
@@ -65,7 +75,7 @@ export async function* apply(
     last = undefined;
     if (entry.state === "intended") {
       const began = system.now();
-      await kindOf(step)!.apply(system, step, entry.before, deadline - began);
+      await take(system, step, entry, deadline - began);
       const over = entry = { ...entry, state: "done", ms: system.now() - began };
       // but others may be waiting for a shared thing
       if (sharedName(step) === undefined) last = over;

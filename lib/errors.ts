@@ -61,8 +61,8 @@ const KERNEL_HINTS: readonly (readonly [says: RegExp, hint: string])[] = [
   [/Read-only file system/, "mount it for writing"],
 ];
 
-/** What to do about an error. */
-function hintOf(error: unknown): string | undefined {
+/** What to do about an error; undefined for one of ours that says nothing about that. */
+export function hintOf(error: unknown): string | undefined {
   if (error instanceof AidError) return error.hint;
   const message = error instanceof Error ? error.message : String(error);
   return KERNEL_HINTS.find(([says]) => says.test(message))?.[1] ??

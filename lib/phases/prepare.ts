@@ -8,7 +8,7 @@ import { apply } from "../apply.ts";
 import { claimsOf, decided, others, unknownClaims } from "../claims.ts";
 import { readConfig } from "../config.ts";
 import { type Domain, parseDomain } from "../domain.ts";
-import { AidError } from "../errors.ts";
+import { AidError, hintOf } from "../errors.ts";
 import { MAX_XML } from "../event.ts";
 import { lockGuest, PATIENCE_MS } from "../guest-lock.ts";
 import { remember } from "../history.ts";
@@ -72,7 +72,8 @@ async function rollBack(
   failure: unknown,
   end: number,
 ): Promise<never> {
-  const { message, hint } = failure as AidError;
+  const { message } = failure as Error;
+  const hint = hintOf(failure);
   const waitMs = end - system.now();
   try {
     await takeBack(system, uuid, log, { hung: false, outcome: "rolled back", waitMs, reason: message });
