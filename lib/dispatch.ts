@@ -65,7 +65,7 @@ async function runPhase(call: Call): Promise<number> {
 
 /** The user's part in the event; gives the exit status. */
 async function runScripts(call: Call): Promise<number> {
-  const { system, event, guest, log } = call;
+  const { system, event, guest } = call;
   if (!hasScripts(system, event, guest)) return 0;
   const { failure, stdout } = await runOwn(call, "user-scripts", {
     args: [event.driver],
@@ -76,7 +76,6 @@ async function runScripts(call: Call): Promise<number> {
     if (stdout && stdout.length > 0) system.print(stdout); // user-scripts prints nothing where nothing was replaced
     return 0;
   }
-  log.error(failure);
   system.complain(failure);
   return 1;
 }

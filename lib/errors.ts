@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { CommandResult } from "./system.ts";
+
 /** An error with a message for people and a hint that says what to do about it. */
 export class AidError extends Error {
   /** Tells it from other errors. */
@@ -21,6 +23,12 @@ export class AidError extends Error {
     super(message);
     this.hint = hint;
   }
+}
+
+/** Why a program that was run has failed, in its own first words where it has any; undefined where it has not. */
+export function failureOf({ ended, code, stderr }: CommandResult): string | undefined {
+  if (ended === "exit" && code === 0) return undefined;
+  return stderr.trim().split("\n")[0] || (ended === "exit" ? `status ${code}` : ended);
 }
 
 /** Longest first line in bytes: libvirt puts some 250 bytes of its own before it (docs/libvirt.md 3). */

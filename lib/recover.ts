@@ -7,6 +7,7 @@
 import { report } from "./errors.ts";
 import { checkName } from "./event.ts";
 import { lockGuest } from "./guest-lock.ts";
+import { libvirtRuns, parentOf, qemuRuns, startOf } from "./host/processes.ts";
 import { type Daemon, type Journal, JOURNALS, readJournal, readJournals, releasedPath, setAside } from "./journal.ts";
 import { openLog } from "./log.ts";
 import type { System } from "./system.ts";
@@ -28,39 +29,11 @@ const PATIENCE_MS = 15_000;
 /** How long the waits of one journal's undo may take together. */
 const UNDO_MS = 60_000;
 
-/** Start time of a process in clock ticks since boot; undefined where it does not run. The name may hold blanks. */
-function startOf(system: System, pid: number): string | undefined {
-  const stat = system.read(`/proc/${pid}/stat`);
-  return stat?.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
-}
-
-/** Parent of a process. */
-function parentOf(system: System, pid: number): number | undefined {
-  const stat = system.read(`/proc/${pid}/stat`);
-  return stat === undefined ? undefined : Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
-}
-
 /** The libvirt daemon above a phase: the parent of the dispatcher, which is its own parent. Pid 1 has only adopted it. */
 export function daemonOf(system: System): Daemon | undefined {
   const pid = parentOf(system, system.parent());
   const start = pid === undefined || pid <= 1 ? undefined : startOf(system, pid);
   return pid === undefined || start === undefined ? undefined : { pid, start };
-}
-
-/** Does a libvirt daemon run that has guests of QEMU? */
-function libvirtRuns(system: System): boolean {
-  return system.list("/proc").some((pid) =>
-    /^\d+$/.test(pid) && /^(libvirtd|virtqemud)$/.test(system.read(`/proc/${pid}/comm`)?.trim() ?? "")
-  );
-}
-
-/** Does a QEMU of this guest run? libvirt gives it the UUID on its command line. */
-function qemuRuns(system: System, uuid: string): boolean {
-  return system.list("/proc").some((pid) => {
-    if (!/^\d+$/.test(pid)) return false;
-    const args = (system.read(`/proc/${pid}/cmdline`) ?? "").split("\0");
-    return args.some((arg, i) => arg === "-uuid" && args[i + 1]?.toLowerCase() === uuid);
-  });
 }
 
 /** Why a journal is to be left alone; undefined where nobody else will take it back. */
@@ -129,7 +102,6 @@ export async function recover(system: System, name?: string): Promise<Recovery[]
       leave ? { guest: journal.guest.name, result: "left", text: leave } : await recoverOne(system, journal),
     );
   }
-  return [...results, ...new Set([...unreadable, ...aside])].map((it) =>
-    typeof it === "string" ? giveUp(system, it) : it
-  );
+  const damaged = new Set([...unreadable, ...aside]);
+  return [...results, ...[...damaged].map((uuid) => giveUp(system, uuid))];
 }

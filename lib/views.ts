@@ -6,7 +6,7 @@
  * @module
  */
 
-import { AidError } from "./errors.ts";
+import { AidError, failureOf } from "./errors.ts";
 import type { System } from "./system.ts";
 
 /** What the mounts are called, and a file that shows that they are there (in the names that `System` translates). */
@@ -21,10 +21,9 @@ const FOLDERS = ["/run/virt-aid", ...VIEWS.map((view) => view.folder), "/run/vir
 /** Runs a system program that has to succeed. */
 async function must(system: System, program: string, args: readonly string[]): Promise<void> {
   const result = await system.run({ program, args, timeoutMs: 5_000 });
-  if (result.ended === "exit" && result.code === 0) return;
-  const said = result.stderr.trim().split("\n")[0] ||
-    (result.ended === "exit" ? `status ${result.code}` : result.ended);
-  throw new AidError(`${program} ${args.join(" ")}: ${said}`, "run as root, outside of a container");
+  const failure = failureOf(result);
+  if (failure === undefined) return;
+  throw new AidError(`${program} ${args.join(" ")}: ${failure}`, "run as root, outside of a container");
 }
 
 /**

@@ -1,26 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { RealSystem } from "../lib/real-system.ts";
-
-/** The machine with its /box in a temporary folder. */
-class BoxSystem extends RealSystem implements Disposable {
-  readonly folder: string;
-
-  constructor() {
-    const folder = Deno.makeTempDirSync();
-    super([["/box/", `${folder}/`]]);
-    this.folder = folder;
-  }
-
-  /** Puts a script into the box; gives its path. */
-  script(name: string, text: string): string {
-    Deno.writeTextFileSync(`${this.folder}/${name}`, `#!/bin/sh\n${text}\n`, { mode: 0o755 });
-    return `/box/${name}`;
-  }
-
-  [Symbol.dispose](): void {
-    Deno.removeSync(this.folder, { recursive: true });
-  }
-}
+import { BoxSystem } from "./box-system.ts";
 
 /** Is a process there and no zombie? */
 function lives(pid: string): boolean {

@@ -1,20 +1,5 @@
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
-import { RealSystem } from "../lib/real-system.ts";
-
-/** The machine with its /box in a temporary folder. */
-class BoxSystem extends RealSystem implements Disposable {
-  readonly folder: string;
-
-  constructor() {
-    const folder = Deno.makeTempDirSync();
-    super([["/box/", `${folder}/`]]);
-    this.folder = folder;
-  }
-
-  [Symbol.dispose](): void {
-    Deno.removeSync(this.folder, { recursive: true });
-  }
-}
+import { BoxSystem } from "./box-system.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 const text = (data: Uint8Array) => new TextDecoder().decode(data);

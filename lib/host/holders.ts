@@ -8,6 +8,7 @@
 import { basename } from "@std/path/posix";
 import type { System } from "../system.ts";
 import { PCI } from "./pci.ts";
+import { pids } from "./processes.ts";
 
 /** A process that holds a function. */
 export interface Holder {
@@ -105,10 +106,10 @@ export function heldBy({ address, name, pid, user, node }: Holder): string {
  *
  * @returns By process id; one that ls may not look into either is not in it.
  */
-async function openFilesByLs(system: System, pids: readonly string[]): Promise<Map<string, string[]>> {
+async function openFilesByLs(system: System, closed: readonly string[]): Promise<Map<string, string[]>> {
   const found = new Map<string, string[]>();
-  if (pids.length === 0) return found;
-  const args = ["-lRb", "--", ...pids.map((pid) => `/proc/${pid}/fd/`)];
+  if (closed.length === 0) return found;
+  const args = ["-lRb", "--", ...closed.map((pid) => `/proc/${pid}/fd/`)];
   // -b: a line feed in a file's name cannot make a line that looks like another folder's; -R, though nothing is below: only
   // then the folder's name stands above a single one too
   const result = await system.run({ program: "/usr/bin/ls", args, timeoutMs: LS_MS, maxOutput: 16 * 1024 * 1024 });
@@ -136,16 +137,16 @@ export async function holdersOf(system: System, addresses: readonly string[]): P
     for (const node of nodesOf(system, address)) if (!owners.has(node)) owners.set(node, address);
   }
   if (owners.size === 0) return [];
-  const pids = system.list("/proc").filter((name) => /^\d+$/.test(name)).sort((a, b) => Number(a) - Number(b));
-  const open = new Map(pids.map((pid) => [pid, openFiles(system, pid)]));
-  const closed = await openFilesByLs(system, pids.filter((pid) => open.get(pid) === undefined));
+  const all = pids(system).sort((a, b) => Number(a) - Number(b));
+  const open = new Map(all.map((pid) => [pid, openFiles(system, pid)]));
+  const closed = await openFilesByLs(system, all.filter((pid) => open.get(pid) === undefined));
   const names = users(system);
   const holder = (pid: string, address: string, node?: string): Holder => {
     const uid = /^Uid:\s+(\d+)/m.exec(system.read(`/proc/${pid}/status`) ?? "")?.[1] ?? "?";
     const name = system.read(`/proc/${pid}/comm`)?.trim() ?? "?";
     return { address, pid: Number(pid), name, user: names.get(uid) ?? uid, node };
   };
-  return pids.flatMap((pid) => {
+  return all.flatMap((pid) => {
     const files = open.get(pid) ?? closed.get(pid);
     if (files === undefined) return addresses.map((address) => holder(pid, address));
     return [...new Set(files)].flatMap((node) => owners.has(node) ? [holder(pid, owners.get(node)!, node)] : []);

@@ -1,4 +1,4 @@
-import { AidError } from "../errors.ts";
+import { AidError, failureOf } from "../errors.ts";
 import type { LoadModule, StepKind } from "../step.ts";
 import type { System } from "../system.ts";
 
@@ -7,10 +7,9 @@ const MODPROBE = "/usr/sbin/modprobe";
 /** Loads a module with what it depends on, by the rules of the administrator's modprobe.d. */
 export async function modprobe(system: System, module: string, timeoutMs: number): Promise<void> {
   const result = await system.run({ program: MODPROBE, args: ["--", module], timeoutMs });
-  if (result.ended === "exit" && result.code === 0) return;
-  const said = result.stderr.trim().split("\n")[0] ||
-    (result.ended === "exit" ? `status ${result.code}` : result.ended);
-  throw new AidError(`modprobe ${module}: ${said}`, `run \`modprobe ${module}\` and look at dmesg`);
+  const failure = failureOf(result);
+  if (failure === undefined) return;
+  throw new AidError(`modprobe ${module}: ${failure}`, `run \`modprobe ${module}\` and look at dmesg`);
 }
 
 /** Drivers are registered under their own names; a driver that is part of the kernel has no folder under /sys/module. */

@@ -1,0 +1,42 @@
+/**
+ * The processes of the host.
+ *
+ * @module
+ */
+
+import type { System } from "../system.ts";
+
+/** Their ids, in byte order. */
+export function pids(system: System): string[] {
+  return system.list("/proc").filter((name) => /^\d+$/.test(name));
+}
+
+/** Fields of /proc/PID/stat from the third on, the state; undefined where there is no such process. A name may hold blanks. */
+function statOf(system: System, pid: number): string[] | undefined {
+  const stat = system.read(`/proc/${pid}/stat`);
+  return stat?.slice(stat.lastIndexOf(")") + 2).split(" ");
+}
+
+/** Start time of a process in clock ticks since boot; undefined where it does not run. */
+export function startOf(system: System, pid: number): string | undefined {
+  return statOf(system, pid)?.[19];
+}
+
+/** Parent of a process; undefined where it does not run. */
+export function parentOf(system: System, pid: number): number | undefined {
+  const stat = statOf(system, pid);
+  return stat && Number(stat[1]);
+}
+
+/** Does a libvirt daemon run that has guests of QEMU? */
+export function libvirtRuns(system: System): boolean {
+  return pids(system).some((pid) => /^(libvirtd|virtqemud)$/.test(system.read(`/proc/${pid}/comm`)?.trim() ?? ""));
+}
+
+/** Does a QEMU of this guest run? libvirt gives it the UUID on its command line. */
+export function qemuRuns(system: System, uuid: string): boolean {
+  return pids(system).some((pid) => {
+    const args = (system.read(`/proc/${pid}/cmdline`) ?? "").split("\0");
+    return args.some((arg, i) => arg === "-uuid" && args[i + 1]?.toLowerCase() === uuid);
+  });
+}
