@@ -5,7 +5,7 @@ import { Hung } from "../simulated/errno.ts";
 import { workstation } from "../simulated/machines.ts";
 import { guest, pci } from "./guest.ts";
 import { HOOKS, OWN, TestMachine } from "./machine.ts";
-import { until } from "./namespace.ts";
+import { until } from "../until.ts";
 
 const NIC = "0000:02:00.0";
 const GPU = "0000:01:00.0";

@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { guest } from "./guest.ts";
 import { EVENTS, HOOKS, TestMachine } from "./machine.ts";
-import { until } from "./namespace.ts";
+import { until } from "../until.ts";
 
 /** What scripts note that note every event. */
 const started = (name: string) => [`${name} prepare begin -`, `${name} start begin -`, `${name} started begin -`];

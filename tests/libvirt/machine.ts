@@ -12,7 +12,8 @@ import { functionsOf } from "../simulated/snapshot.ts";
 import type { Machine } from "../simulated/machine.ts";
 import { PROGRAMS } from "../../tools/programs.ts";
 import { EMULATOR } from "./guest.ts";
-import { type Ended, Namespace, until } from "./namespace.ts";
+import { type Ended, Namespace } from "./namespace.ts";
+import { until } from "../until.ts";
 import { SimulatedSysfs } from "./sysfs/simulated.ts";
 
 /** Where `deno task compile` puts the programs. */

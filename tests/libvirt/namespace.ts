@@ -6,7 +6,6 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { timer } from "../../lib/process.ts";
 
 /** How a program ended. */
 export interface Ended {
@@ -24,14 +23,6 @@ const ENVIRONMENT = {
   PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
   HOME: "/root",
 };
-
-/** Waits for a condition; throws what never came when a minute is over. */
-export async function until(what: string, look: () => Promise<boolean> | boolean): Promise<void> {
-  for (const end = performance.now() + 60_000; !await look();) {
-    if (performance.now() > end) throw new Error(`it did not come in 60 s: ${what}`);
-    await timer(20).up;
-  }
-}
 
 /** See the module's text. */
 export class Namespace implements AsyncDisposable {

@@ -4,7 +4,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { workstation } from "../simulated/machines.ts";
 import { guest, pci } from "./guest.ts";
 import { OWN, TestMachine } from "./machine.ts";
-import { until } from "./namespace.ts";
+import { until } from "../until.ts";
 
 const GPU = "0000:01:00.0";
 

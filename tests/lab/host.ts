@@ -1,0 +1,90 @@
+/**
+ * The passthrough host as a scenario sees it: the programs are in their places, libvirt answers.
+ *
+ * @module
+ */
+
+import type { Past } from "../../lib/history.ts";
+import type { Journal } from "../../lib/journal.ts";
+import { until } from "../until.ts";
+import { type Differences, Guest, guestXml } from "./guest.ts";
+import { type Disks, Emulator, type Ended } from "./emulator.ts";
+import { type DeviceName, DEVICES } from "./hardware.ts";
+
+/** See the module's text. */
+export class Host implements AsyncDisposable {
+  #guests = 0;
+
+  constructor(public emulator: Emulator, readonly disks: Disks) {}
+
+  /** Pulls the plug, and switches the machine on again; it boots. */
+  async powerCut(): Promise<void> {
+    await this.emulator[Symbol.asyncDispose]();
+    this.emulator = await Emulator.up(this.disks, this.emulator.folder);
+  }
+
+  /** Pulls the plug. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.emulator[Symbol.asyncDispose]();
+  }
+
+  /** Runs lines of bash as root. */
+  run(lines: string, seconds?: number): Promise<Ended> {
+    return this.emulator.run(lines, seconds);
+  }
+
+  /** Runs lines of bash, each of which has to succeed; gives what they print. */
+  async must(lines: string, seconds?: number): Promise<string> {
+    const { code, stdout, stderr } = await this.run(`set -eu -o pipefail\n${lines}`, seconds);
+    if (code === 0) return stdout;
+    throw new Error(`status ${code} of: ${lines}\n${stderr}${stdout}`);
+  }
+
+  /** Waits until lines of bash succeed. */
+  async until(what: string, lines: string, seconds?: number): Promise<void> {
+    await until(what, async () => (await this.run(lines)).code === 0, seconds);
+  }
+
+  /** The driver of a function; empty where it has none. */
+  async driver(device: DeviceName): Promise<string> {
+    const link = `/sys/bus/pci/devices/${DEVICES[device].address}/driver`;
+    return (await this.must(`[ ! -e ${link} ] || basename "$(readlink ${link})"`)).trim();
+  }
+
+  /** Tells libvirt of a guest with these functions. */
+  async guest(devices: readonly DeviceName[], more: Differences = {}): Promise<Guest> {
+    const n = ++this.#guests;
+    const guest = new Guest(this, `g${n}`, `00000000-0000-4000-8000-00000000000${n}`);
+    const xml = guestXml(guest.name, guest.uuid, devices.map((device) => DEVICES[device].address), more);
+    await this.must(`virsh -q define /dev/stdin <<'XML'\n${xml}XML`);
+    return guest;
+  }
+
+  /** Files in a folder whose names end like that, as JSON, in byte order of their names. */
+  async #json<T>(folder: string): Promise<T[]> {
+    const lines = await this.must(
+      `cd ${folder} 2>/dev/null || exit 0; for f in *.json; do [ ! -e $f ] || (cat $f; echo); done`,
+    );
+    return lines.split("\n").filter((line) => line !== "").map((line) => JSON.parse(line));
+  }
+
+  /** Journals of guests that have something of the host's. */
+  journals(): Promise<Journal[]> {
+    return this.#json("/run/virt-aid/guests");
+  }
+
+  /** Runs that are over, oldest first. */
+  history(): Promise<Past[]> {
+    return this.#json("/var/lib/virt-aid/history");
+  }
+
+  /** How they ended. */
+  async outcomes(): Promise<string[]> {
+    return (await this.history()).map(({ outcome }) => outcome);
+  }
+
+  /** Process id of libvirtd. */
+  async libvirtd(): Promise<string> {
+    return (await this.must("systemctl show -P MainPID libvirtd")).trim();
+  }
+}

@@ -1,0 +1,24 @@
+#!/bin/bash
+# Makes the lab's machine out of a bare Debian in the folder $1. Files of this folder go with it.
+set -eu
+root=$1
+here=$(dirname "$0")
+install -D -m 0755 -t "$root/usr/local/lib/lab" "$here"/*.sh "$here"/*.py
+install -D -m 0644 "$here/agent.service" "$root/etc/systemd/system/lab-agent.service"
+install -D -m 0644 /dev/stdin "$root/etc/systemd/system/serial-getty@hvc0.service.d/autologin.conf" <<'X'
+[Service]
+ExecStart=
+ExecStart=-/sbin/agetty --autologin root --noclear --keep-baud hvc0 xterm-256color
+X
+mkdir -p "$root/etc/libvirt/hooks"
+# The programs are on a disk of their own: the image stays as it is when they change.
+echo '/dev/vdb /etc/libvirt/hooks ext4 nofail,x-systemd.device-timeout=5s 0 0' >"$root/etc/fstab"
+echo lab >"$root/etc/hostname"
+passwd --root "$root" -q -d root
+systemctl --root "$root" -q enable lab-agent.service serial-getty@hvc0.service
+# What the emulated CPU offers for guests is slower than emulating them, and to switch it off from outside breaks it.
+echo 'blacklist kvm_amd' >"$root/etc/modprobe.d/lab.conf"
+ln -s /etc/libvirt/hooks/virt-aid/virt-aid "$root/usr/local/bin/virt-aid"
+# ttyS0 belongs to the kernel's messages; nothing else is to happen at a time of its own choice.
+systemctl --root "$root" -q mask serial-getty@ttyS0.service apt-daily.timer apt-daily-upgrade.timer \
+  dpkg-db-backup.timer e2scrub_all.timer fstrim.timer systemd-timesyncd.service systemd-tmpfiles-clean.timer
