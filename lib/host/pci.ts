@@ -38,9 +38,14 @@ export interface PciFunction {
   readonly vfs: number;
 }
 
-/** Is it a bridge? Those stay with the host, and do not make a group unusable. */
+/** Is it a bridge, to PCI or anything else? Those stay with the host. */
 export function isBridge(fn: PciFunction): boolean {
   return fn.class.startsWith("0x06");
+}
+
+/** Is it a bridge to PCI? Only these have drivers that leave their group usable (docs/vfio.md 4.4). */
+export function isPciBridge(fn: PciFunction): boolean {
+  return /^0x060[49]/.test(fn.class);
 }
 
 /** Is it a display controller: VGA, XGA, 3D or other? */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { isBridge } from "../host/pci.ts";
+import { isBridge, isPciBridge } from "../host/pci.ts";
 import { type Check, few } from "./finding.ts";
 
 /** Without an IOMMU nothing can be handed over. */
@@ -82,7 +82,7 @@ export const viable: Check = ({ host, targets }) => {
   }));
   const shared = [...groups].flatMap((group) => {
     const others = Object.values(host.functions).filter((fn) =>
-      fn.group === group && !going.has(fn.address) && !isBridge(fn) &&
+      fn.group === group && !going.has(fn.address) && !isPciBridge(fn) &&
       fn.driver !== undefined && !fn.vfio && fn.driver !== "pci-stub"
     );
     if (others.length === 0) return [];

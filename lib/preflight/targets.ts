@@ -33,8 +33,9 @@ export function driverOfModel(model: string): string {
 export function targetsOf(domain: Domain, host: Host): Target[] {
   const wanted = new Map(domain.pci.map((device) => [device.address, device]));
   const named = domain.pci.flatMap((device) => host.functions[device.address] ?? []);
+  // on the root bus a slot is no card: functions of the chipset share it that have nothing to do with each other
   const companions = Object.values(host.functions).filter((fn) =>
-    !wanted.has(fn.address) && !isBridge(fn) && fn.driver !== undefined && !fn.vfio &&
+    !wanted.has(fn.address) && !isBridge(fn) && fn.above.length > 0 && fn.driver !== undefined && !fn.vfio &&
     named.some((main) => main.group === fn.group && slotOf(main.address) === slotOf(fn.address))
   );
   const targets = [...named, ...companions].map((fn): Target => {

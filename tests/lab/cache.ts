@@ -47,7 +47,7 @@ async function cached(
   }
   await Deno.mkdir(cache, { recursive: true });
   for (const { name: other } of Deno.readDirSync(cache)) {
-    if (other.startsWith(`${name}-`)) await Deno.remove(`${cache}/${other}`, { recursive: true });
+    if (other.startsWith(`${name}-`)) await run("rm", "-rf", "--one-file-system", `${cache}/${other}`);
   }
   await Deno.mkdir(`${folder}.part`);
   await make(`${folder}.part`);

@@ -31,36 +31,35 @@ virsh -q list --name | grep . | sed 's/^/guest still runs: /'
 timeout 10 virsh -q uri >/dev/null || echo 'libvirt does not answer'
 `;
 
-/** A line that the kernel's messages are cut at. */
-const MARK = "virt-aid lab: a scenario begins";
-/** Messages of the kernel from warnings up. */
-const MESSAGES = `dmesg --level=emerg,alert,crit,err,warn --notime`;
-/** Those that say nothing about us: chatter of emulated devices and of drivers that come back as they came at boot. */
-const HARMLESS = [/^virt-aid lab/];
+/** Messages of the kernel from warnings up, without the numbers that differ each time. */
+const MESSAGES = `dmesg --level=emerg,alert,crit,err,warn --notime | sed -E 's/[0-9]+/N/g'`;
+/** Those that say nothing about us: what emulated devices do when they come and go. */
+const HARMLESS: readonly RegExp[] = [];
 
 /** What a scenario begins with. */
 export interface Before {
   /** What a hand-over may change. */
   readonly state: ReadonlySet<string>;
+  /** What the kernel has said before. */
+  readonly messages: ReadonlySet<string>;
 }
 
 const linesOf = (text: string) => text.split("\n").filter((line) => line !== "");
 
 /** Looks at a host before a scenario. */
 export async function before(host: Host): Promise<Before> {
-  await host.must(`echo '<4>${MARK}' >/dev/kmsg`);
-  return { state: new Set(linesOf(await host.must(STATE))) };
+  return { state: new Set(linesOf(await host.must(STATE))), messages: new Set(linesOf(await host.must(MESSAGES))) };
 }
 
 /** Looks at the host after it; gives what is not as it has to be, a line each. */
-export async function after(host: Host, { state }: Before): Promise<string[]> {
+export async function after(host: Host, { state, messages }: Before): Promise<string[]> {
   const now = new Set(linesOf(await host.must(STATE)));
-  const messages = linesOf(await host.must(MESSAGES));
+  const said = linesOf(await host.must(MESSAGES));
   return [
     ...[...state].filter((line) => !now.has(line)).map((line) => `was: ${line}`),
     ...[...now].filter((line) => !state.has(line)).map((line) => `is: ${line}`),
     ...linesOf((await host.run(LEFT)).stdout),
-    ...messages.slice(messages.lastIndexOf(MARK) + 1).filter((line) => !HARMLESS.some((known) => known.test(line)))
+    ...said.filter((line) => !messages.has(line) && !HARMLESS.some((known) => known.test(line)))
       .map((line) => `kernel: ${line}`),
   ];
 }

@@ -87,4 +87,38 @@ export class Host implements AsyncDisposable {
   async libvirtd(): Promise<string> {
     return (await this.must("systemctl show -P MainPID libvirtd")).trim();
   }
+
+  /** Puts a user script in place: lines of bash. */
+  async script(place: string, lines: string): Promise<void> {
+    const path = `/etc/libvirt/hooks/${place}`;
+    await this.must(`install -D -m 0755 /dev/stdin '${path}' <<'SCRIPT'\n#!/bin/bash\n${lines}\nSCRIPT`);
+  }
+
+  /**
+   * Waits until a guest's journal has so many entries that count, and ends a process at that moment: see
+   * inside/at-entry.py. Gives the step that the journal had announced then.
+   */
+  atEntry(guest: Guest, state: "applying" | "undoing", entries: number, ...signal: string[]): Promise<string> {
+    const seen = this.must(`/usr/local/lib/lab/at-entry.py ${guest.uuid} ${state} ${entries} ${signal.join(" ")}`);
+    seen.catch(() => {}); // the caller awaits it when it has done more
+    return seen;
+  }
+
+  /** Waits until none of our programs runs any more. */
+  async idle(): Promise<void> {
+    const ours = `readlink /proc/[0-9]*/exe | grep '^/etc/libvirt/hooks/'`;
+    await this.until("the end of our programs", `! ${ours}`);
+  }
+
+  /** Waits until libvirt answers. */
+  async answers(): Promise<void> {
+    await this.until("libvirt's answer", "timeout 20 virsh -q uri");
+  }
+
+  /** Shuts the host down, and switches it on again. */
+  async reboot(): Promise<void> {
+    await this.run("systemctl poweroff --no-block");
+    await this.emulator.child.status;
+    await this.powerCut();
+  }
 }

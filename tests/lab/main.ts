@@ -7,7 +7,8 @@
 import { AidError } from "../../lib/errors.ts";
 import { PROGRAMS } from "../../tools/programs.ts";
 import { prepareCache, PROGRAMS_DISK, type Progress, run } from "./cache.ts";
-import { runScenarios, scenarioNames } from "./run.ts";
+import { newHost, runScenarios, scenarioNames } from "./run.ts";
+import { bench } from "./bench.ts";
 import { shell } from "./shell.ts";
 
 /** Programs that the lab uses, and the Debian packages that they are in. */
@@ -18,6 +19,9 @@ const NEEDED: Readonly<Record<string, string>> = {
   "mke2fs": "e2fsprogs",
   "setpriv": "util-linux",
 };
+
+/** What is no scenario: a root shell in the machine, the comparison with a shell script. */
+const COMMANDS: readonly string[] = ["shell", "bench"];
 
 /** Tells how long something takes: its name when it begins, its time when it is over. */
 const progress: Progress = async (what, work) => {
@@ -65,7 +69,7 @@ async function programsDisk(folder: string): Promise<string> {
 async function main(names: string[]): Promise<number> {
   const all = await scenarioNames();
   if (names[0] === "list") return console.log(all.join("\n")), 0;
-  const unknown = names.filter((name) => name !== "shell" && !all.includes(name));
+  const unknown = names.filter((name) => !COMMANDS.includes(name) && !all.includes(name));
   if (unknown.length > 0) throw new AidError(`there is no scenario ${unknown.join(", ")}`, "deno task lab list");
   checkNeeds();
   const home = Deno.env.get("XDG_CACHE_HOME") ?? `${Deno.env.get("HOME") ?? "/root"}/.cache`;
@@ -73,6 +77,10 @@ async function main(names: string[]): Promise<number> {
   const folder = await Deno.makeTempDir({ prefix: "lab-" });
   try {
     const programs = await progress("disk with the programs", () => programsDisk(folder));
+    if (names[0] === "bench") {
+      await using host = await newHost(ready, programs, `${folder}/bench`);
+      return await bench(host);
+    }
     if (names[0] === "shell") return await shell(ready, programs, folder);
     return await runScenarios(names.length > 0 ? names : all, ready, programs, folder);
   } finally {

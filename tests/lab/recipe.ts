@@ -12,7 +12,7 @@ const SUITE = "bookworm";
 /** What is installed in it. Nothing that they only recommend. */
 const PACKAGES = [
   ...["linux-image-amd64", "systemd-sysv", "libpam-systemd", "udev", "dbus", "kmod", "procps", "iproute2", "pciutils"],
-  ...["usbutils", "strace", "less", "python3-minimal"],
+  ...["usbutils", "strace", "less", "python3"],
   ...["libvirt-daemon-system", "libvirt-clients", "qemu-system-x86"],
 ];
 /** Size of the disk; it takes only what is written to it. */
@@ -35,13 +35,15 @@ export async function makeImage(
   run: (what: string, program: string, ...args: string[]) => Promise<void>,
 ): Promise<void> {
   const root = `${folder}/root`;
+  // Its mounts are nobody else's, and end with it however that is: a stray one would survive in a folder that we remove.
   await run(
     "packages",
+    ...["unshare", "--mount", "--propagation", "private"],
     ...["mmdebstrap", "--mode=root", "--variant=apt", "--format=directory", `--include=${PACKAGES.join(",")}`],
     `--customize-hook=bash '${INSIDE}customize.sh' "$1"`,
     ...[SUITE, root],
   );
   for (const name of ["vmlinuz", "initrd.img"]) await Deno.copyFile(`${root}/${name}`, `${folder}/${name}`);
   await run("disk", "mke2fs", "-q", "-t", "ext4", "-d", root, `${folder}/root.img`, DISK);
-  await Deno.remove(root, { recursive: true });
+  await run("folder", "rm", "-rf", "--one-file-system", root);
 }

@@ -154,6 +154,12 @@ testCheck("viable", devices.viable, [
     machine: with_(NIC, { group: 13, driver: "vfio-pci", override: "vfio-pci" }),
   },
   { what: "a bridge in the group", guest: { pci: [GPU] }, machine: with_("0000:00:01.0", { group: 13 }) },
+  {
+    what: "a bridge to something else than PCI in the group: its driver owns it as any other does",
+    guest: { pci: [GPU] },
+    machine: with_(NIC, { group: 13, class: "0x060100", driver: "lpc_ich" }),
+    says: [`IOMMU group 13 is shared with ${NIC} (lpc_ich)`],
+  },
   { what: "the other card of the group comes along", guest: { pci: [GPU, NIC] }, machine: with_(NIC, { group: 13 }) },
   {
     what: "a function without a group",

@@ -32,6 +32,8 @@ Deno.test("what does not come along: other groups, other slots, what has no driv
   const ports = ["0000:01:00.0 vfio-pci", "0000:03:00.0 vfio-pci"];
   assertEquals(await going(["0000:01:00.0", "0000:03:00.0"], shared), ports, "port 1 is known, and of another group");
   assertEquals(await going([NIC], change(NIC, { group: 13 })), [`${NIC} vfio-pci`]);
+  const chipset = { ...workstation, functions: workstation.functions.map((fn) => ({ ...fn, above: undefined })) };
+  assertEquals(await going([GPU], chipset), [`${GPU} vfio-pci`], "on the root bus a slot is no card");
   assertEquals(await going([GPU], change(SOUND, { driver: undefined })), [`${GPU} vfio-pci`]);
   assertEquals(await going([GPU], change(SOUND, { driver: "vfio-pci", override: "vfio-pci" })), [`${GPU} vfio-pci`]);
 });

@@ -19,11 +19,14 @@ export interface DriverSpec {
   readonly kind: Kind;
   /** Modules that its module needs. */
   readonly needs?: readonly string[];
+  /** It does not switch its functions off when it leaves them. */
+  readonly staysOn?: true;
 }
 
 /** Drivers by their names in /sys/bus/pci/drivers. Others are `plain`, with a module of their own name. */
 export const DRIVERS: Readonly<Record<string, DriverSpec>> = {
   "pcieport": { kind: "plain" },
+  "i801_smbus": { module: "i2c_i801", kind: "plain", staysOn: true },
   "ahci": { module: "ahci", kind: "storage" },
   "nvme": { module: "nvme", kind: "storage", needs: ["nvme_core"] },
   "virtio-pci": { kind: "storage" },

@@ -30,6 +30,8 @@ export class PciFunction {
   resetCount = 0;
   /** It came with a rescan. */
   rescanned = false;
+  /** How often drivers that have left it have switched it on and not off. */
+  leftOn = 0;
   /** What its driver made. */
   nodes?: Nodes;
 

@@ -56,8 +56,8 @@ export class PciBus {
 
   /** `enable`: a driver of the host switches it on once, vfio-pci when it is opened. */
   enabled(fn: PciFunction): number {
-    if (fn.driver === undefined) return 0;
-    return kindOf(fn.driver) === "vfio" ? Math.min(1, this.users(fn).length) : 1;
+    if (fn.driver === undefined) return fn.leftOn;
+    return fn.leftOn + (kindOf(fn.driver) === "vfio" ? Math.min(1, this.users(fn).length) : 1);
   }
 
   /** Puts a function on the bus, without a driver. */
@@ -165,6 +165,7 @@ export class PciBus {
     if (driver === undefined) return;
     for (const vf of this.vfsOf(fn)) this.remove(vf);
     fn.resetCount = 0;
+    if (driverSpec(driver).staysOn) fn.leftOn++;
     if (kindOf(driver) === "vfio") fn.control = "on"; // pm_runtime_forbid() in vfio_pci_core_unregister_device()
     else this.host.lost(fn);
     fn.driver = undefined;

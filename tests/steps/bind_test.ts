@@ -3,6 +3,7 @@ import { AidError } from "../../lib/errors.ts";
 import type { Step } from "../../lib/step.ts";
 import { hostOf, NIC } from "../on-host.ts";
 import type { Fault } from "../simulated/faults.ts";
+import { workstation } from "../simulated/machines.ts";
 import { look, take, takeBack } from "./step.ts";
 
 const STEP: Step = { kind: "bind", address: NIC, driver: "vfio-pci" };
@@ -20,9 +21,13 @@ function waiting(...faults: Fault[]) {
 
 Deno.test("bind, apply: the function is on vfio-pci; whoever was faster did it right too", async () => {
   const host = waiting();
-  assertEquals(await take(host, STEP), { already: false });
+  assertEquals(await take(host, STEP), { already: false, enable: 0 });
   assertEquals(host.pci.at(NIC).driver, "vfio-pci");
-  assertEquals([await look(host, STEP), host.operations.length], [{ already: false }, 1], "it is to go back");
+  assertEquals(
+    [await look(host, STEP), host.operations.length],
+    [{ already: false, enable: 0 }, 1],
+    "it is to go back",
+  );
   await take(host, STEP);
   assertEquals(host.operations.length, 1);
 });
@@ -97,4 +102,17 @@ Deno.test("bind, undo: a vfio-pci that does not let go", async () => {
   const host = waiting({ name: "vfio-unbind-ignored" });
   const before = await take(host, STEP);
   await assertRejects(() => takeBack(host, STEP, before), AidError, `${NIC} is still on vfio-pci after its unbind`);
+});
+
+Deno.test("bind, undo: a host driver that leaves its function switched on is not taken for somebody who has it open", async () => {
+  const functions = workstation.functions.map((fn) => fn.address === NIC ? { ...fn, driver: "i801_smbus" } : fn);
+  const host = hostOf({ ...workstation, functions });
+  host.modules.load("vfio_pci");
+  const fn = host.pci.at(NIC);
+  fn.override = "vfio-pci";
+  host.pci.unbind(fn);
+  const before = await take(host, STEP);
+  assertEquals([before, host.pci.enabled(fn)], [{ already: false, enable: 1 }, 1]);
+  await takeBack(host, STEP, before);
+  assertEquals([fn.driver, host.harms], [undefined, []]);
 });

@@ -12,7 +12,7 @@ ExecStart=-/sbin/agetty --autologin root --noclear --keep-baud hvc0 xterm-256col
 X
 mkdir -p "$root/etc/libvirt/hooks"
 # The programs are on a disk of their own: the image stays as it is when they change.
-echo '/dev/vdb /etc/libvirt/hooks ext4 nofail,x-systemd.device-timeout=5s 0 0' >"$root/etc/fstab"
+echo '/dev/vdb /etc/libvirt/hooks ext4 nofail,x-systemd.before=libvirtd.service 0 0' >"$root/etc/fstab"
 echo lab >"$root/etc/hostname"
 passwd --root "$root" -q -d root
 systemctl --root "$root" -q enable lab-agent.service serial-getty@hvc0.service

@@ -1,0 +1,25 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import type { Scenario } from "../scenario.ts";
+
+const UNSEEN = "/usr/local/lib/lab/hold-unseen.py /dev/snd/controlC0";
+
+export const scenario: Scenario = {
+  what: "a driver never lets go of its device: the start fails in time, the rest comes back, other guests are unharmed",
+  leaves: [/^was: 0000:03:00\.0 driver: snd_hda_intel$/, /^left: .*\.json$/],
+  async run(host) {
+    const other = await host.guest(["gpu"]);
+    await other.start();
+    await host.must(`setsid -f ${UNSEEN} >/run/lab/held 2>&1 </dev/null`);
+    await host.until("the holder", "grep -q held /run/lab/held");
+    const guest = await host.guest(["nic", "sound"]);
+    const { code, stderr } = await guest.tryStart();
+    assertEquals(code, 1);
+    assertMatch(stderr, /0000:03:00\.0/);
+    await host.answers();
+    assertEquals([await other.state(), await host.driver("nic")], ["running", "e1000e"]);
+    await other.destroy();
+    assertEquals(await host.driver("gpu"), "bochs-drm");
+    const [journal] = await host.journals();
+    assertEquals(journal?.entries.filter(({ state }) => state === "hung").map(({ step }) => step.kind), ["unbind"]);
+  },
+};

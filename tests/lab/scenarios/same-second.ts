@@ -1,0 +1,18 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import type { Scenario } from "../scenario.ts";
+
+export const scenario: Scenario = {
+  what: "two guests with a device each start and end at the same time",
+  async run(host) {
+    const guests = [await host.guest(["gpu"]), await host.guest(["nic"], { managed: false })];
+    for (let time = 0; time < 2; time++) {
+      await Promise.all(guests.map((guest) => guest.start()));
+      assertEquals([await host.driver("gpu"), await host.driver("nic")], ["vfio-pci", "vfio-pci"]);
+      assertEquals((await host.journals()).map(({ claims }) => claims), [["0000:01:00.0"], ["0000:02:00.0"]]);
+      await Promise.all(guests.map((guest) => guest.destroy()));
+    }
+    const runs = await host.history();
+    assertEquals(runs.map(({ outcome }) => outcome), ["returned", "returned", "returned", "returned"]);
+    assertMatch(runs.map(({ guest }) => guest.name).toSorted().join(), /^g1,g1,g2,g2$/);
+  },
+};
