@@ -62,15 +62,19 @@ function groupNodes(system: System, address: string): string[] {
   return link === undefined ? [] : [`/dev/vfio/${basename(link)}`];
 }
 
-/** The device nodes of a function. */
-export function nodesOf(system: System, address: string): string[] {
+/** The device nodes of a function's driver. Where it has none nobody can keep that driver from letting go. */
+export function driverNodes(system: System, address: string): string[] {
   const folder = `${PCI}/${address}`;
   return [
     ...system.list(folder).filter((name) => CLASSES.test(name))
       .flatMap((name) => nodesBelow(system, `${folder}/${name}`, DEPTH)),
     ...nvidiaNodes(system, address),
-    ...groupNodes(system, address),
   ];
+}
+
+/** All device nodes of a function. */
+export function nodesOf(system: System, address: string): string[] {
+  return [...driverNodes(system, address), ...groupNodes(system, address)];
 }
 
 /** Names of users by number. */

@@ -1,5 +1,5 @@
 import { AidError } from "../errors.ts";
-import { heldBy, holdersOf, letGo } from "../host/holders.ts";
+import { driverNodes, heldBy, holdersOf, letGo } from "../host/holders.ts";
 import { driverOf, PCI } from "../host/pci.ts";
 import type { StepKind, Unbind } from "../step.ts";
 import type { System } from "../system.ts";
@@ -30,6 +30,7 @@ const POLLER_MS = 3_000;
  * @throws {AidError} If somebody has it open and keeps it so.
  */
 async function untilUnused(system: System, address: string, timeoutMs: number): Promise<void> {
+  if (driverNodes(system, address).length === 0) return;
   const first = await holdersOf(system, [address]);
   if (first.length === 0) return;
   await system.until(() => first.every((holder) => letGo(system, holder)), Math.min(POLLER_MS, timeoutMs));

@@ -32,7 +32,7 @@ timeout 10 virsh -q uri >/dev/null || echo 'libvirt does not answer'
 `;
 
 /** Messages of the kernel from warnings up, without the numbers that differ each time. */
-const MESSAGES = `dmesg --level=emerg,alert,crit,err,warn --notime | sed -E 's/[0-9]+/N/g'`;
+const MESSAGES = `dmesg --kernel --level=emerg,alert,crit,err,warn --notime | sed -E 's/[0-9]+/N/g'`;
 /** Those that say nothing about us: what emulated devices do when they come and go. */
 const HARMLESS: readonly RegExp[] = [];
 
@@ -77,7 +77,7 @@ const RECORDS = {
 /** Writes the records of a host to a folder. */
 export async function keepRecords(host: Host, folder: string): Promise<void> {
   for (const [name, lines] of Object.entries(RECORDS)) {
-    const { stdout } = await host.run(lines);
+    const { stdout } = await host.run(lines, 30);
     await Deno.writeTextFile(`${folder}/${name}.txt`, stdout);
   }
 }

@@ -11,13 +11,14 @@ import { newHost, runScenarios, scenarioNames } from "./run.ts";
 import { bench } from "./bench.ts";
 import { shell } from "./shell.ts";
 
-/** Programs that the lab uses, and the Debian packages that they are in. */
+/** What the lab uses, programs and files, and the Debian packages that they are in. */
 const NEEDED: Readonly<Record<string, string>> = {
   "qemu-system-x86_64": "qemu-system-x86",
   "qemu-img": "qemu-utils",
   "mmdebstrap": "mmdebstrap",
   "mke2fs": "e2fsprogs",
   "setpriv": "util-linux",
+  "/usr/share/keyrings/debian-archive-keyring.gpg": "debian-archive-keyring",
 };
 
 /** What is no scenario: a root shell in the machine, the comparison with a shell script. */
@@ -34,22 +35,26 @@ const progress: Progress = async (what, work) => {
 
 /** Throws what the lab lacks on this machine. */
 function checkNeeds(): void {
-  if (Deno.uid() !== 0) {
-    throw new AidError("the lab needs root: it installs a Debian into a folder", "sudo deno task lab");
-  }
   const folders = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
-  const there = (program: string) =>
-    folders.some((folder) => {
-      try {
-        return Deno.statSync(`${folder}/${program}`).isFile;
-      } catch {
-        return false;
-      }
-    });
-  const missing = Object.keys(NEEDED).filter((program) => !there(program));
-  if (missing.length === 0) return;
-  const packages = missing.map((program) => NEEDED[program]).join(" ");
-  throw new AidError(`the lab needs ${missing.join(", ")}`, `apt-get install --no-install-recommends ${packages}`);
+  const isThere = (path: string) => {
+    try {
+      return Deno.statSync(path).isFile;
+    } catch {
+      return false;
+    }
+  };
+  const missing = Object.keys(NEEDED).filter((name) => {
+    const paths = name.startsWith("/") ? [name] : folders.map((folder) => `${folder}/${name}`);
+    return !paths.some(isThere);
+  });
+  if (missing.length > 0) {
+    const packages = missing.map((name) => NEEDED[name]).join(" ");
+    const hint = `sudo apt-get install --no-install-recommends ${packages}`;
+    throw new AidError(`the lab needs ${missing.join(", ")}`, hint);
+  }
+  if (Deno.uid() !== 0) {
+    throw new AidError("the lab needs root: it installs a Debian into a folder", "sudo -E deno task lab");
+  }
 }
 
 /** Makes the disk with the compiled programs in their places. */

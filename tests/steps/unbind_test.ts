@@ -43,6 +43,15 @@ Deno.test("unbind, apply: who lets go meanwhile, or ends, is waited for; who com
   assertEquals(other.pci.at(GPU).driver, "nouveau");
 });
 
+Deno.test("unbind, apply: a driver without nodes has nobody to wait for, so nobody is looked for", async () => {
+  const closed = { ...BLENDER, open: [], confined: "wholly" as const };
+  const host = hostOf();
+  host.processes.spawn(closed);
+  await take(host, { kind: "unbind", address: NIC, driver: "e1000e", module: "e1000e" });
+  assertEquals(host.pci.at(NIC).driver, undefined);
+  await assertRejects(() => take(host, STEP), AidError, "which cannot be looked into", "the GPU's has some");
+});
+
 Deno.test("unbind, apply: a function that went to another driver is not unbound from that", async () => {
   const host = hostOf();
   await assertRejects(
