@@ -17,7 +17,9 @@ export async function shell(ready: Ready, programs: string, folder: string): Pro
   const terminal = Deno.stdin.isTerminal();
   console.log("a root shell in the lab's machine; Ctrl-] leaves it and takes the machine down");
   const size = terminal ? Deno.consoleSize() : { rows: 24, columns: 80 };
-  await host.must(`stty -F /dev/hvc0 rows ${size.rows} cols ${size.columns}; systemctl restart serial-getty@hvc0`);
+  await host.must("systemctl restart serial-getty@hvc0");
+  await host.until("the shell", "pgrep -t hvc0 bash"); // the login sets the size of the terminal to nothing much
+  await host.must(`stty -F /dev/hvc0 rows ${size.rows} cols ${size.columns}`);
   if (terminal) Deno.stdin.setRaw(true);
   try {
     const out = socket.readable.pipeTo(Deno.stdout.writable, { preventClose: true }).catch(() => {});

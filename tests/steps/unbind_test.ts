@@ -43,13 +43,21 @@ Deno.test("unbind, apply: who lets go meanwhile, or ends, is waited for; who com
   assertEquals(other.pci.at(GPU).driver, "nouveau");
 });
 
-Deno.test("unbind, apply: a driver without nodes has nobody to wait for, so nobody is looked for", async () => {
+Deno.test("unbind, apply: where nobody can have it open, who cannot be looked into does not count", async () => {
   const closed = { ...BLENDER, open: [], confined: "wholly" as const };
   const host = hostOf();
   host.processes.spawn(closed);
   await take(host, { kind: "unbind", address: NIC, driver: "e1000e", module: "e1000e" });
-  assertEquals(host.pci.at(NIC).driver, undefined);
-  await assertRejects(() => take(host, STEP), AidError, "which cannot be looked into", "the GPU's has some");
+  assertEquals(host.pci.at(NIC).driver, undefined, "a NIC has no nodes");
+  await take(host, STEP);
+  assertEquals(host.pci.at(GPU).driver, undefined, "nothing refers to nouveau");
+
+  for (const more of [{ open: ["/dev/dri/card1"] }, {}]) {
+    const other = hostOf();
+    other.processes.spawn({ ...closed, ...more });
+    const step = "open" in more ? STEP : { ...STEP, module: undefined }; // part of the kernel: nothing counts references
+    await assertRejects(() => take(other, step), AidError, "which cannot be looked into");
+  }
 });
 
 Deno.test("unbind, apply: a function that went to another driver is not unbound from that", async () => {
