@@ -145,6 +145,7 @@ export class RealSystem implements System {
     try {
       using file = Deno.openSync(beside, { write: true, create: true, truncate: true, mode: 0o600 });
       writeAll(file, new TextEncoder().encode(text));
+      file.syncSync(); // else a power cut may leave the name with nothing in it; on /run it costs nothing
       Deno.renameSync(beside, place);
     } catch (error) {
       unlessMissing(() => Deno.removeSync(beside)); // a full disk gets its space back

@@ -66,7 +66,7 @@ function complaint(entry: Entry, hung: ReadonlySet<string>): string | undefined 
 async function undoEntry(
   system: System,
   uuid: string,
-  entry: Entry,
+  { error: _earlier, ...entry }: Entry,
   deadline: number,
   save: (entry: Entry) => void,
 ): Promise<Entry> {

@@ -90,6 +90,8 @@ Deno.test("a failure stops nothing: all of them are said at the end, and what is
   host.heal();
   await undone(host);
   assertEquals([functionsOf(host), await journalIn(host)], [before, undefined], "the second time takes the rest back");
+  const errors = pastOf(host).flatMap(({ entries }) => entries.map(({ error }: Entry) => error));
+  assertEquals(new Set(errors), new Set([undefined]), "what went wrong the first time is no longer so");
 });
 
 Deno.test("what hung is not touched again, nor anything of its function; the rest is taken back", async () => {
