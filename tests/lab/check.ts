@@ -6,78 +6,69 @@
 
 import type { Host } from "./host.ts";
 
-/** Prints what a hand-over may change, a line each: `what: value`. */
-const STATE = `
-cd /sys/bus/pci/devices
-for f in *; do
-  driver=$(readlink $f/driver || true)
-  echo "$f driver: \${driver##*/}"
-  for a in driver_override power/control d3cold_allowed; do [ ! -e $f/$a ] || echo "$f $a: $(cat $f/$a)"; done
-done
-for c in /sys/class/vtconsole/*; do echo "$(cat $c/name) bound: $(cat $c/bind)"; done
-findmnt -rno TARGET | grep -v ' (deleted)' | grep -vE '^(/run/virt-aid|/etc/libvirt/hooks|/run/user)' | sed 's/$/ mounted: yes/'
-`;
+/** Where inside/ is in the machine. */
+const INSIDE = "/usr/local/lib/lab";
 
-/** Prints what is left of our work, a line each. */
-const LEFT = `
-find /run/virt-aid -mindepth 1 -path /run/virt-aid/sys -prune -o -path /run/virt-aid/proc -prune -o -print 2>/dev/null |
-  grep -vxE '/run/virt-aid/(guests|lock|views.lock|guests/[-0-9a-f]+(\\.takeover)?\\.lock)' | sed 's/^/left: /'
-findmnt -rno TARGET | grep /run/virt-aid | sort | uniq -c |
-  grep -vxE ' *1 /run/virt-aid/(sys|proc)' | sed 's/^/mounted under \\/run\\/virt-aid: /'
-for p in /proc/[0-9]*; do
-  case $(readlink $p/exe || true) in /etc/libvirt/hooks/*) echo "still runs: $(tr '\\0' ' ' <$p/cmdline)" ;; esac
-done 2>/dev/null
-virsh -q list --name | grep . | sed 's/^/guest still runs: /'
-timeout 10 virsh -q uri >/dev/null || echo 'libvirt does not answer'
-`;
-
-/** Messages of the kernel from warnings up, without the numbers that differ each time. */
-const MESSAGES = `dmesg --kernel --level=emerg,alert,crit,err,warn --notime | sed -E 's/[0-9]+/N/g'`;
-/** Those that say nothing about us: what an emulated clock is late for. */
-const HARMLESS: readonly RegExp[] = [/^(tsc|clocksource|hrtimer|perf): /];
+/** What says nothing about us: what an emulated clock is late for. */
+const HARMLESS: readonly RegExp[] = [/^(tsc|clocksource|hrtimer|perf|APIC calibration|rcu|Clock)\b/];
 
 /** What a scenario begins with. */
 export interface Before {
   /** What a hand-over may change. */
-  readonly state: ReadonlySet<string>;
-  /** What the kernel has said before. */
-  readonly messages: ReadonlySet<string>;
+  readonly state: readonly string[];
+  /** What the kernel has said so far. */
+  readonly messages: readonly string[];
+  /** Which boot that was. */
+  readonly boot: string;
 }
 
 const linesOf = (text: string) => text.split("\n").filter((line) => line !== "");
+const withoutNumbers = (line: string) => line.replace(/\d+/g, "N");
 
 /** Looks at a host before a scenario. */
 export async function before(host: Host): Promise<Before> {
-  return { state: new Set(linesOf(await host.must(STATE))), messages: new Set(linesOf(await host.must(MESSAGES))) };
+  return {
+    state: linesOf(await host.must(`${INSIDE}/state.sh`)),
+    messages: linesOf(await host.must(`${INSIDE}/kernel.sh || true`)),
+    boot: await host.must("cat /proc/sys/kernel/random/boot_id"),
+  };
+}
+
+/** What the kernel has said since: in the same boot what came after, in another one what the first did not say too. */
+function news(before: Before, now: Before): readonly string[] {
+  if (now.boot === before.boot) return now.messages.slice(before.messages.length);
+  const known = new Set(before.messages.map(withoutNumbers));
+  return now.messages.filter((line) => !known.has(withoutNumbers(line)));
 }
 
 /** Looks at the host after it; gives what is not as it has to be, a line each. */
-export async function after(host: Host, { state, messages }: Before): Promise<string[]> {
-  const now = new Set(linesOf(await host.must(STATE)));
-  const said = linesOf(await host.must(MESSAGES));
+export async function after(host: Host, begin: Before): Promise<string[]> {
+  const now = await before(host);
+  const left = linesOf((await host.run(`${INSIDE}/left.sh`)).stdout);
   return [
-    ...[...state].filter((line) => !now.has(line)).map((line) => `was: ${line}`),
-    ...[...now].filter((line) => !state.has(line)).map((line) => `is: ${line}`),
-    ...linesOf((await host.run(LEFT)).stdout),
-    ...said.filter((line) => !messages.has(line) && !HARMLESS.some((known) => known.test(line)))
-      .map((line) => `kernel: ${line}`),
+    ...begin.state.filter((line) => !now.state.includes(line)).map((line) => `was: ${line}`),
+    ...now.state.filter((line) => !begin.state.includes(line)).map((line) => `is: ${line}`),
+    ...left.filter((line) => line !== "looked"),
+    ...(left.at(-1) === "looked" ? [] : ["nobody could look for what is left"]),
+    ...news(begin, now).filter((line) => !HARMLESS.some((known) => known.test(line))).map((line) => `kernel: ${line}`),
   ];
 }
 
 /** What is kept of a scenario: names of files, and the lines of bash that print them. */
 const RECORDS = {
-  "journals": "head -n -0 /run/virt-aid/guests/*.json*",
+  "journals": "tail -n +1 /run/virt-aid/guests/*.json*",
   "history": "tail -n +1 /var/lib/virt-aid/history/*.json",
   "log": "cat /var/log/virt-aid/virt-aid.log",
   "dmesg": "dmesg",
   "libvirtd": "journalctl -o short-monotonic -u libvirtd",
-  "hardware": STATE,
+  "hardware": `${INSIDE}/state.sh`,
 };
 
-/** Writes the records of a host to a folder. */
+/** Writes the records of a host to a folder, as far as they can be had. */
 export async function keepRecords(host: Host, folder: string): Promise<void> {
+  await Deno.mkdir(folder, { recursive: true });
   for (const [name, lines] of Object.entries(RECORDS)) {
-    const { stdout } = await host.run(lines, 30);
-    await Deno.writeTextFile(`${folder}/${name}.txt`, stdout);
+    const text = await host.run(lines, 30).then(({ stdout }) => stdout, (error: Error) => `${error.message}\n`);
+    await Deno.writeTextFile(`${folder}/${name}.txt`, text);
   }
 }

@@ -43,8 +43,8 @@ export class Guest {
   constructor(readonly host: Host, readonly name: string, readonly uuid: string) {}
 
   /** Asks libvirt to start it. */
-  tryStart(): Promise<Ended> {
-    return this.host.run(`virsh -q start '${this.name}'`);
+  tryStart(seconds?: number): Promise<Ended> {
+    return this.host.run(`virsh -q start '${this.name}'`, seconds);
   }
 
   /** Starts it; that has to succeed. */

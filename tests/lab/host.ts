@@ -17,7 +17,7 @@ export class Host implements AsyncDisposable {
 
   constructor(public emulator: Emulator, readonly disks: Disks) {}
 
-  /** Pulls the plug, and switches the machine on again; it boots. */
+  /** Pulls the plug, and switches the machine on again; it boots. Messages of the kernel and /run are those of that boot. */
   async powerCut(): Promise<void> {
     await this.emulator[Symbol.asyncDispose]();
     this.emulator = await Emulator.up(this.disks, this.emulator.folder);
@@ -83,6 +83,16 @@ export class Host implements AsyncDisposable {
     return (await this.history()).map(({ outcome }) => outcome);
   }
 
+  /** The log of our programs. */
+  log(): Promise<string> {
+    return this.must("cat /var/log/virt-aid/virt-aid.log");
+  }
+
+  /** How many events of devices the kernel has sent: a driver that comes or goes is one. */
+  async deviceEvents(): Promise<number> {
+    return Number(await this.must("cat /sys/kernel/uevent_seqnum"));
+  }
+
   /** Process id of libvirtd. */
   async libvirtd(): Promise<string> {
     return (await this.must("systemctl show -P MainPID libvirtd")).trim();
@@ -95,13 +105,21 @@ export class Host implements AsyncDisposable {
   }
 
   /**
-   * Waits until a guest's journal has so many entries that count, and ends a process at that moment: see
-   * inside/at-entry.py. Gives the step that the journal had announced then.
+   * Has a look-out wait until a guest's journal has so many entries that count, and then signal processes: see
+   * inside/at-entry.py. It looks already when this is over; `seen` is kept when it has happened.
    */
-  atEntry(guest: Guest, state: "applying" | "undoing", entries: number, ...signal: string[]): Promise<string> {
-    const seen = this.must(`/usr/local/lib/lab/at-entry.py ${guest.uuid} ${state} ${entries} ${signal.join(" ")}`);
+  async atEntry(
+    guest: Guest,
+    state: "applying" | "undoing",
+    entries: number,
+    signal: "KILL" | "TERM" = "KILL",
+    ...who: readonly string[]
+  ): Promise<{ readonly seen: Promise<string> }> {
+    const args = [guest.uuid, state, entries, signal, ...who].join(" ");
+    const seen = this.must(`/usr/local/lib/lab/at-entry.py ${args}`);
     seen.catch(() => {}); // the caller awaits it when it has done more
-    return seen;
+    await this.until("the look-out", `[ -e /run/lab/${guest.uuid} ]`);
+    return { seen };
   }
 
   /** Waits until none of our programs runs any more. */
@@ -110,9 +128,10 @@ export class Host implements AsyncDisposable {
     await this.until("the end of our programs", `! ${ours}`);
   }
 
-  /** Waits until libvirt answers. */
-  async answers(): Promise<void> {
+  /** Waits until libvirt answers, and is another one than that which was ended. */
+  async answers(ended?: string): Promise<void> {
     await this.until("libvirt's answer", "timeout 20 virsh -q uri");
+    if (ended === await this.libvirtd()) throw new Error("libvirtd is still the same");
   }
 
   /** Shuts the host down, and switches it on again. */

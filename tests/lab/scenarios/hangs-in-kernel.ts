@@ -11,7 +11,7 @@ export const scenario: Scenario = {
     await host.must(`setsid -f ${UNSEEN} >/run/lab/held 2>&1 </dev/null`);
     await host.until("the holder", "grep -q held /run/lab/held");
     const guest = await host.guest(["nic", "sound"]);
-    const { code, stderr } = await guest.tryStart();
+    const { code, stderr } = await guest.tryStart(240);
     assertEquals(code, 1);
     assertMatch(stderr, /0000:03:00\.0/);
     await host.answers();
@@ -26,7 +26,10 @@ export const scenario: Scenario = {
     await other.destroy();
     const [journal] = await host.journals();
     assertEquals(journal?.entries.filter(({ state }) => state === "hung").map(({ step }) => step.kind), ["unbind"]);
-    await host.powerCut(); // all that frees the device
-    await host.answers();
+    await host.must("pkill -f hold-unseen.py"); // what a person can not do about a driver that has a bug
+    await host.idle();
+    await host.must("virt-aid recover");
+    assertEquals([await host.driver("sound"), await host.driver("nic")], ["snd_hda_intel", "e1000e"]);
+    assertEquals((await host.outcomes()).toSorted(), ["recovered", "returned", "returned"]);
   },
 };

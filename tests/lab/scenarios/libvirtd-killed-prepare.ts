@@ -2,16 +2,18 @@ import { assertEquals, assertMatch } from "@std/assert";
 import type { Scenario } from "../scenario.ts";
 
 export const scenario: Scenario = {
-  what: "libvirtd is killed while a guest is prepared: nobody calls release, and everything comes back by itself",
+  what: "libvirtd is killed while a guest is prepared: the hook notices, and takes everything back",
+  leaves: [/starts of libvirtd/],
   async run(host) {
     const guest = await host.guest(["gpu", "nic"]);
-    const killed = host.atEntry(guest, "applying", 8, await host.libvirtd());
+    const libvirtd = await host.libvirtd();
+    const at = await host.atEntry(guest, "applying", 8, "KILL", libvirtd);
     assertEquals((await guest.tryStart()).code, 1);
-    await killed;
-    await host.answers();
+    await at.seen;
+    await host.answers(libvirtd);
     await host.idle();
-    assertEquals(await host.journals(), []);
-    assertMatch((await host.outcomes()).join(), /^(recovered|rolled back|returned)$/);
+    assertEquals([await host.journals(), await host.outcomes()], [[], ["returned"]]);
+    assertMatch(await host.log(), /libvirtd went away while the guest was prepared/);
     await guest.start();
     await guest.destroy();
   },
