@@ -1,81 +1,62 @@
 /**
- * What takes minutes and is done once: the disk image, and a machine that has booted from it, saved while it runs. Both are
- * kept in folders named after what they are made of.
+ * What takes minutes and is done once: the disk image, and a machine that has booted from it, saved while it runs. Both
+ * are kept in folders named after what they are made of; the second is in the first, without which it is nothing.
  *
  * @module
  */
 
-import { type Disks, Emulator } from "./emulator.ts";
-import { type Device, DEVICES, machineArguments } from "./hardware.ts";
+import { timer } from "../../lib/process.ts";
+import { checkHardware } from "./check-hardware.ts";
+import { type Disks, Emulator, emulatorArguments } from "./emulator.ts";
 import { Host } from "./host.ts";
+import { overlayDisk, removeFolder, runOutside } from "./outside.ts";
+import { progress } from "./progress.ts";
 import { makeImage, recipe } from "./recipe.ts";
-
-/** Tells a person what is going on. */
-export type Progress = <T>(what: string, work: () => Promise<T>) => Promise<T>;
 
 /** Size of the programs' disk: a machine that goes on from a saved state expects the one that it has seen. */
 export const PROGRAMS_DISK = "1G";
 
-/** Runs a program, which has to succeed. */
-export async function run(program: string, ...args: string[]): Promise<string> {
-  const { success, stdout, stderr } = await new Deno.Command(program, { args, stdin: "null" }).output();
-  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-  if (!success) throw new Error(`${program} ${args.join(" ")}\n${text(stderr)}${text(stdout)}`);
-  return text(stdout);
-}
+/** The files that decide, beside QEMU and its arguments, what a machine that has booted is. */
+const FIRST_BOOT = ["cache.ts", "check-hardware.ts"];
 
-/** A disk that holds what is different from another one. */
-export async function overlay(on: string, format: "raw" | "qcow2", file: string): Promise<string> {
-  await run("qemu-img", "create", "-q", "-f", "qcow2", "-b", on, "-F", format, file);
-  return file;
-}
-
-/** Gives the folder of this name and key, made if it is not there; those of other keys go. */
+/** Gives the folder of this name and key, made if it is not there; then those of other keys go. */
 async function cached(
-  cache: string,
+  parent: string,
   name: string,
   key: string,
   make: (folder: string) => Promise<void>,
 ): Promise<string> {
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(key));
-  const folder = `${cache}/${name}-${new Uint8Array(digest).toHex().slice(0, 16)}`;
+  const folder = `${parent}/${name}-${new Uint8Array(digest).toHex().slice(0, 16)}`;
   try {
     await Deno.lstat(folder);
     return folder;
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
-  await Deno.mkdir(cache, { recursive: true });
-  for (const { name: other } of Deno.readDirSync(cache)) {
-    if (other.startsWith(`${name}-`)) await run("rm", "-rf", "--one-file-system", `${cache}/${other}`);
+  const part = `${folder}.part`;
+  await removeFolder(part); // of a lab that was killed
+  try {
+    await Deno.mkdir(part);
+    await make(part);
+    await Deno.rename(part, folder);
+  } finally {
+    await removeFolder(part);
   }
-  await Deno.mkdir(`${folder}.part`);
-  await make(`${folder}.part`);
-  await Deno.rename(`${folder}.part`, folder);
+  for (const other of [...Deno.readDirSync(parent)].map((entry) => `${parent}/${entry.name}`)) {
+    if (other.startsWith(`${parent}/${name}-`) && other !== folder) await removeFolder(other);
+  }
   return folder;
 }
 
-/** Checks that the machine is the one that hardware.ts describes. */
-async function checkHardware(host: Host): Promise<void> {
-  const wrong: string[] = [];
-  for (const [name, device] of Object.entries<Device>(DEVICES)) {
-    const place = `/sys/bus/pci/devices/${device.address}`;
-    const seen = await host.must(
-      `cat ${place}/class; basename "$(readlink ${place}/driver)"; ls ${place}/iommu_group/devices`,
-    );
-    const expected = [device.class, device.driver ?? "", ...[device.address, ...device.group ?? []].sort()].join("\n");
-    if (seen.trim() !== expected) wrong.push(`${name}: ${JSON.stringify(seen)} instead of ${JSON.stringify(expected)}`);
-  }
-  if (wrong.length > 0) throw new Error(`the machine is not what hardware.ts says:\n${wrong.join("\n")}`);
-}
-
 /** Boots the machine without programs, lets libvirt get to know its QEMU, and saves it. */
-async function makeReady(image: string, folder: string): Promise<void> {
-  const root = await overlay(`${image}/root.img`, "raw", `${folder}/root.qcow2`);
+async function boot(image: string, folder: string): Promise<void> {
+  const root = await overlayDisk(`${image}/root.img`, "raw", `${folder}/root.qcow2`);
   const programs = `${folder}/no-programs.qcow2`;
-  await run("qemu-img", "create", "-q", "-f", "qcow2", programs, PROGRAMS_DISK);
+  await runOutside("qemu-img", "create", "-q", "-f", "qcow2", programs, PROGRAMS_DISK);
   const disks = { kernel: image, root, programs };
-  await using host = new Host(await Emulator.up(disks, `${folder}/boot`), disks);
+  const sockets = await Deno.makeTempDir({ prefix: "lab-" }); // their paths may not be long, those of a cache are
+  await using host = new Host(await Emulator.up(disks, sockets), disks);
   await host.run("systemctl is-system-running --wait");
   await checkHardware(host);
   const guest = await host.guest([]);
@@ -83,6 +64,7 @@ async function makeReady(image: string, folder: string): Promise<void> {
   await guest.destroy();
   await host.must(`virsh -q undefine ${guest.name}; umount /etc/libvirt/hooks 2>/dev/null || true; sync`);
   await host.emulator.save(`${folder}/state`);
+  await removeFolder(sockets);
 }
 
 /** What machines are made from. */
@@ -90,29 +72,36 @@ export interface Ready {
   /** Folder of the image. */
   readonly image: string;
   /** Folder of the machine that has booted. */
-  readonly ready: string;
+  readonly booted: string;
+}
+
+/** Takes the lock of the cache, which goes with the file or with us. */
+async function lock(cache: string): Promise<Deno.FsFile> {
+  await Deno.mkdir(cache, { recursive: true });
+  const file = await Deno.open(`${cache}/lock`, { create: true, write: true });
+  const second = timer(1000);
+  second.up.then(() => console.log("...   another lab is building"));
+  await file.lock(true);
+  second.clear();
+  return file;
 }
 
 /** Makes sure that all of it is there. */
-export async function prepareCache(cache: string, progress: Progress): Promise<Ready> {
-  const image = await cached(
-    cache,
-    "image",
-    recipe(),
-    (folder) =>
-      makeImage(folder, (what, ...command) => progress(`image: ${what}`, async () => void await run(...command))),
-  );
-  const version = await run("qemu-system-x86_64", "--version");
-  const key = JSON.stringify([image, machineArguments("", ""), version]);
-  const ready = await cached(cache, "ready", key, (folder) => progress("first boot", () => makeReady(image, folder)));
-  return { image, ready };
+export async function prepareCache(cache: string): Promise<Ready> {
+  using _lock = await lock(cache);
+  const image = await cached(cache, "image", recipe(), makeImage);
+  const texts = FIRST_BOOT.map((name) => Deno.readTextFileSync(new URL(name, import.meta.url)));
+  const version = await runOutside("qemu-system-x86_64", "--version");
+  const key = JSON.stringify([emulatorArguments({ kernel: "", root: "", programs: "" }, ""), version, texts]);
+  const booted = await cached(image, "booted", key, (folder) => progress("first boot", () => boot(image, folder)));
+  return { image, booted };
 }
 
 /** Disks for a new machine in its own folder. */
-export async function newDisks({ image, ready }: Ready, programs: string, folder: string): Promise<Disks> {
+export async function newDisks({ image, booted }: Ready, programs: string, folder: string): Promise<Disks> {
   return {
     kernel: image,
-    root: await overlay(`${ready}/root.qcow2`, "qcow2", `${folder}/root.qcow2`),
-    programs: await overlay(programs, "raw", `${folder}/programs.qcow2`),
+    root: await overlayDisk(`${booted}/root.qcow2`, "qcow2", `${folder}/root.qcow2`),
+    programs: await overlayDisk(programs, "raw", `${folder}/programs.qcow2`),
   };
 }

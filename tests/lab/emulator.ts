@@ -4,6 +4,7 @@
  * @module
  */
 
+import { timer } from "../../lib/process.ts";
 import { until } from "../until.ts";
 import { Dialog } from "./dialog.ts";
 import { machineArguments } from "./hardware.ts";
@@ -52,8 +53,28 @@ function parseAgent(line: string): { id: string; answer: Ended } {
   return { id: id!, answer: { code: Number(code), stdout: decode(stdout), stderr: decode(stderr) } };
 }
 
+/**
+ * Everything that QEMU is told for a machine with these disks.
+ *
+ * @param folder Where it puts its sockets, and what the kernel says.
+ */
+export function emulatorArguments(disks: Disks, folder: string): string[] {
+  const socket = (name: string) => `socket,id=${name},path=${folder}/${name},server=on,wait=off`;
+  const disk = (file: string) => ["-drive", `file=${file},format=qcow2,if=virtio`];
+  return [
+    ...machineArguments(`${disks.kernel}/vmlinuz`, `${disks.kernel}/initrd.img`),
+    ...disk(disks.root),
+    ...disk(disks.programs),
+    ...["-device", "virtio-serial", "-chardev", socket("agent")],
+    ...["-device", "virtserialport,chardev=agent,name=virt-aid-lab"],
+    ...["-chardev", socket("shell"), "-device", "virtconsole,chardev=shell"],
+    ...["-chardev", `file,id=console,path=${folder}/console.log,append=on`, "-serial", "chardev:console"],
+    ...["-chardev", socket("qmp"), "-mon", "qmp,mode=control", "-no-reboot"],
+  ];
+}
+
 /** Kills it, if it has not ended by itself. */
-function end(child: Deno.ChildProcess): void {
+function kill(child: Deno.ChildProcess): void {
   try {
     child.kill("SIGKILL");
   } catch {
@@ -61,11 +82,23 @@ function end(child: Deno.ChildProcess): void {
   }
 }
 
+/** Waits until QEMU has ended; gives how, and what it said. */
+async function endOf(child: Deno.ChildProcess): Promise<string> {
+  const text = new Response(child.stderr).text();
+  const { code, signal } = await child.status;
+  const patience = timer(1000); // what QEMU has started may hold the pipe
+  const said = await Promise.race([text, patience.up]);
+  patience.clear();
+  return `the machine is gone: QEMU ended with ${signal ?? `status ${code}`}; ${said?.trim() || "it said nothing"}`;
+}
+
 /** See the module's text. */
 export class Emulator implements AsyncDisposable {
   private constructor(
     readonly child: Deno.ChildProcess,
     readonly folder: string,
+    /** Kept when QEMU has ended: how. */
+    readonly gone: Promise<string>,
     readonly qmp: Dialog<Answer>,
     readonly agent: Dialog<Ended>,
   ) {}
@@ -78,37 +111,26 @@ export class Emulator implements AsyncDisposable {
    */
   static async up(disks: Disks, folder: string, state?: string): Promise<Emulator> {
     await Deno.mkdir(folder, { recursive: true });
-    const socket = (name: string) => `socket,id=${name},path=${folder}/${name},server=on,wait=off`;
-    const disk = (file: string) => ["-drive", `file=${file},format=qcow2,if=virtio`];
-    const args = [
-      ...machineArguments(`${disks.kernel}/vmlinuz`, `${disks.kernel}/initrd.img`),
-      ...disk(disks.root),
-      ...disk(disks.programs),
-      ...["-device", "virtio-serial", "-chardev", socket("agent")],
-      ...["-device", "virtserialport,chardev=agent,name=virt-aid-lab"],
-      ...["-chardev", socket("shell"), "-device", "virtconsole,chardev=shell"],
-      ...["-chardev", `file,id=console,path=${folder}/console.log,append=on`, "-serial", "chardev:console"],
-      ...["-chardev", socket("qmp"), "-mon", "qmp,mode=control", "-no-reboot"],
-      ...(state ? ["-incoming", `exec:cat '${state}'`] : []),
-    ];
-    const child = new Deno.Command("setpriv", {
-      args: [...WITH_US, ...args],
-      stdin: "null",
-      stdout: "null",
-      stderr: "piped",
-    })
-      .spawn();
-    const said = new Response(child.stderr).text();
+    const incoming = state ? ["-incoming", `exec:cat '${state}'`] : [];
+    const args = [...WITH_US, ...emulatorArguments(disks, folder), ...incoming];
+    const child = new Deno.Command("setpriv", { args, stdin: "null", stdout: "null", stderr: "piped" }).spawn();
+    let end: string | undefined;
+    const gone = endOf(child);
+    gone.then((how) => end = how);
     const connect = <A>(name: string, parse: Dialog<A>["parse"]) =>
-      until(`QEMU's socket ${name}`, () => Dialog.connect(`${folder}/${name}`, parse).catch(() => false as const), 5);
+      until(`QEMU's socket ${name}`, () => {
+        if (end) throw new Error(end);
+        return Dialog.connect(`${folder}/${name}`, parse, gone).catch(() => false as const);
+      }, 30);
     try {
       const qmp = await connect("qmp", parseQmp);
-      const emulator = new Emulator(child, folder, qmp, await connect("agent", parseAgent));
+      const emulator = new Emulator(child, folder, gone, qmp, await connect("agent", parseAgent));
       await emulator.tell("qmp_capabilities");
       return emulator;
     } catch (error) {
-      end(child);
-      throw new Error(`${(error as Error).message}; QEMU says: ${await said}`);
+      if (end) throw error;
+      kill(child);
+      throw new Error(`${(error as Error).message}; ${await gone}`);
     }
   }
 
@@ -125,6 +147,18 @@ export class Emulator implements AsyncDisposable {
     return this.agent.ask((id) => `${id} ${encode(lines)}`, lines, seconds);
   }
 
+  /**
+   * Waits until QEMU has ended by itself: the machine was shut down.
+   *
+   * @throws {Error} If it has not in so many seconds.
+   */
+  async ended(seconds = 60): Promise<void> {
+    const deadline = timer(seconds * 1000);
+    const how = await Promise.race([this.gone, deadline.up]);
+    deadline.clear();
+    if (how === undefined) throw new Error(`QEMU has not ended in ${seconds} s`);
+  }
+
   /** Writes the state of the machine to a file; it does not go on after that. */
   async save(file: string): Promise<void> {
     await this.tell("migrate-set-parameters", { "max-bandwidth": 10 * 2 ** 30 });
@@ -135,13 +169,13 @@ export class Emulator implements AsyncDisposable {
       return status === "completed";
     });
     await this.tell("quit");
-    await this.child.status;
+    await this.ended();
   }
 
   /** Pulls the plug. */
   async [Symbol.asyncDispose](): Promise<void> {
-    end(this.child);
-    await this.child.status;
+    kill(this.child);
+    await this.ended();
     this.qmp[Symbol.dispose]();
     this.agent[Symbol.dispose]();
   }

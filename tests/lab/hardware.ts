@@ -6,7 +6,7 @@
 
 /** A PCI function of the machine. */
 export interface Device {
-  /** Where it is. A device behind a root port of its own has bus N, in the order of this table, and a group of its own. */
+  /** Where it is. Behind a root port of its own it has bus N, in the order of this table, and a group of its own. */
   readonly address: string;
   /** Class code. */
   readonly class: string;
@@ -18,12 +18,16 @@ export interface Device {
   readonly below?: readonly string[];
   /** Others that are in the same IOMMU group. */
   readonly group?: readonly string[];
+  /** The firmware has shown the boot on it. */
+  readonly screen?: true;
+  /** What hangs on its USB ports, by protocol: 01 is a keyboard, 02 a mouse. */
+  readonly protocols?: readonly string[];
 }
 
 /** The devices. */
 export const DEVICES = {
   /** Shows the host's console; its driver is a real DRM driver. */
-  primary: { address: "0000:00:02.0", class: "0x030000", driver: "bochs-drm", device: "VGA,addr=0x2" },
+  primary: { address: "0000:00:02.0", class: "0x030000", driver: "bochs-drm", device: "VGA,addr=0x2", screen: true },
   /** A second GPU, which nothing uses. */
   gpu: { address: "0000:01:00.0", class: "0x038000", driver: "bochs-drm", device: "secondary-vga" },
   /** A NIC that can be reset. */
@@ -45,6 +49,7 @@ export const DEVICES = {
     driver: "xhci_hcd",
     device: "qemu-xhci,id=xhci,addr=0x5",
     below: ["usb-kbd,bus=xhci.0", "usb-mouse,bus=xhci.0"],
+    protocols: ["01", "02"],
   },
   /** Shares its group with others that the host uses. */
   sata: {
@@ -64,8 +69,8 @@ const SIZE = { memory: 2048, cpus: 2 };
 /** The plainest CPU on which today's programs run: what it does not have need not be emulated. */
 const CPU = "qemu64,+ssse3,+sse4.1,+sse4.2,+popcnt";
 
-/** What the kernel is told. */
-const COMMAND_LINE = "root=/dev/vda rw console=ttyS0 intel_iommu=on iommu=pt panic=-1 quiet";
+/** What the kernel is told. Its warnings, and why it panics, are to be on the console, which is kept. */
+const COMMAND_LINE = "root=/dev/vda rw console=ttyS0 intel_iommu=on iommu=pt panic=-1 loglevel=5";
 
 /** The machine as QEMU is told of it, without disks and ways to talk to it. */
 export function machineArguments(kernel: string, initrd: string): string[] {

@@ -137,7 +137,7 @@ export class Host implements AsyncDisposable {
   /** Shuts the host down, and switches it on again. */
   async reboot(): Promise<void> {
     await this.run("systemctl poweroff --no-block");
-    await this.emulator.child.status;
+    await this.emulator.ended(150);
     await this.powerCut();
   }
 }

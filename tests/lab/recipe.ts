@@ -4,6 +4,9 @@
  * @module
  */
 
+import { removeFolder, runOutside } from "./outside.ts";
+import { progress } from "./progress.ts";
+
 /** Files that go into the image; `customize.sh` puts them into their places. */
 export const INSIDE = new URL("inside/", import.meta.url).pathname;
 
@@ -18,32 +21,29 @@ const PACKAGES = [
 /** Size of the disk; it takes only what is written to it. */
 const DISK = "8G";
 
-/** Everything that decides what the image is. */
+/** Everything that decides what the image is: this file, and those of `inside/`. */
 export function recipe(): string {
-  const files = [...Deno.readDirSync(INSIDE)].map((entry) => entry.name).sort();
-  const texts = files.map((name) => [name, Deno.readTextFileSync(INSIDE + name)]);
-  return JSON.stringify([SUITE, PACKAGES, DISK, texts]);
+  const names = [...Deno.readDirSync(INSIDE)].map((entry) => entry.name).sort();
+  const texts = names.map((name) => [name, Deno.readTextFileSync(INSIDE + name)]);
+  return JSON.stringify([Deno.readTextFileSync(new URL(import.meta.url)), texts]);
 }
 
-/**
- * Makes the image: `root.img`, `vmlinuz` and `initrd.img` in a folder.
- *
- * @param run Runs a program, which has to succeed; the text says what for.
- */
-export async function makeImage(
-  folder: string,
-  run: (what: string, program: string, ...args: string[]) => Promise<void>,
-): Promise<void> {
+/** Makes the image: `root.img`, `vmlinuz` and `initrd.img` in a folder. */
+export async function makeImage(folder: string): Promise<void> {
   const root = `${folder}/root`;
-  // Its mounts are nobody else's, and end with it however that is: a stray one would survive in a folder that we remove.
+  const run = (what: string, program: string, ...args: string[]) =>
+    progress(`image: ${what}`, () => runOutside(program, ...args));
+  // Its mounts and processes are nobody else's, and end with us however that is: a stray mount would survive in a
+  // folder that we remove.
   await run(
     "packages",
-    ...["unshare", "--mount", "--propagation", "private"],
+    ...["setpriv", "--pdeathsig", "KILL"],
+    ...["unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child"],
     ...["mmdebstrap", "--mode=root", "--variant=apt", "--format=directory", `--include=${PACKAGES.join(",")}`],
     `--customize-hook=bash '${INSIDE}customize.sh' "$1"`,
     ...[SUITE, root],
   );
   for (const name of ["vmlinuz", "initrd.img"]) await Deno.copyFile(`${root}/${name}`, `${folder}/${name}`);
   await run("disk", "mke2fs", "-q", "-t", "ext4", "-d", root, `${folder}/root.img`, DISK);
-  await run("folder", "rm", "-rf", "--one-file-system", root);
+  await removeFolder(root);
 }

@@ -4,17 +4,27 @@
  * @module
  */
 
+import { timer } from "../../lib/process.ts";
 import { newDisks, type Ready } from "./cache.ts";
 import { after, before, keepRecords } from "./check.ts";
 import { Emulator } from "./emulator.ts";
 import { Host } from "./host.ts";
+import { removeFolder } from "./outside.ts";
 import type { Scenario } from "./scenario.ts";
 
 const FOLDER = new URL("scenarios/", import.meta.url);
 /** Where each scenario's records go. */
 const OUTPUT = "build/lab";
-/** How many machines run at a time: each has two CPUs and waits a good part of its time. */
-const SIDE_BY_SIDE = Math.max(2, Math.floor(navigator.hardwareConcurrency));
+/** What a machine takes at most of memory, with QEMU's own share. */
+const MACHINE_BYTES = 2.5 * 2 ** 30;
+/** Most machines at a time. */
+const MAX_MACHINES = 8;
+/** Seconds that a scenario may take, its machine's start not counted. */
+const LIMIT = 300;
+/** Seconds that its records may take. */
+const RECORDS_LIMIT = 60;
+/** Those that take much longer than the others, most of it waiting: at the end they would be waited for alone. */
+const LONG: readonly string[] = ["hangs-in-kernel", "prepare-killed"];
 
 /** Names of all scenarios. */
 export async function scenarioNames(): Promise<string[]> {
@@ -27,34 +37,59 @@ export async function scenarioNames(): Promise<string[]> {
 export async function newHost(ready: Ready, programs: string, folder: string): Promise<Host> {
   await Deno.mkdir(folder, { recursive: true });
   const disks = await newDisks(ready, programs, folder);
-  const host = new Host(await Emulator.up(disks, folder, `${ready.ready}/state`), disks);
-  await host.must("mount /etc/libvirt/hooks && systemctl reload libvirtd");
+  const host = new Host(await Emulator.up(disks, folder, `${ready.booted}/state`), disks);
+  try {
+    await host.must("mount /etc/libvirt/hooks && systemctl reload libvirtd");
+  } catch (error) {
+    await host[Symbol.asyncDispose]();
+    throw error;
+  }
   return host;
 }
 
-/** Runs one; gives what is wrong. */
-async function runScenario(name: string, scenario: Scenario, host: Host): Promise<string[]> {
+/** Does some work; an error where it takes longer than so many seconds. */
+async function inTime<T>(seconds: number, work: Promise<T>): Promise<T> {
+  const deadline = timer(seconds * 1000);
+  const late = deadline.up.then(() => {
+    throw new Error(`not over in ${seconds} s`);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    deadline.clear();
+  }
+}
+
+/** Lets a scenario happen to a host; gives what is wrong. */
+async function play(scenario: Scenario, host: Host): Promise<string[]> {
+  const begin = await before(host);
+  await scenario.run(host);
+  const found = await after(host, begin);
+  const expected = scenario.leaves ?? [];
+  return [
+    ...found.filter((line) => !expected.some((pattern) => pattern.test(line))),
+    ...expected.filter((pattern) => !found.some((line) => pattern.test(line))).map((p) => `never seen: ${p}`),
+  ];
+}
+
+/** Runs one; gives what is wrong. Whatever fails here is wrong with this scenario, and none of the others' business. */
+async function runScenario(name: string, ready: Ready, programs: string, folder: string): Promise<string[]> {
   const output = `${OUTPUT}/${name}`;
-  await Deno.mkdir(output, { recursive: true });
   const wrong: string[] = [];
+  const noting = (what: string) => (error: Error) => void wrong.push(`${what}${error.message}`);
   try {
-    const begin = await before(host);
-    await scenario.run(host);
-    const found = await after(host, begin);
-    const expected = scenario.leaves ?? [];
-    wrong.push(...found.filter((line) => !expected.some((pattern) => pattern.test(line))));
-    wrong.push(
-      ...expected.filter((pattern) => !found.some((line) => pattern.test(line))).map((p) => `never seen: ${p}`),
-    );
+    const { scenario } = await import(`${FOLDER}${name}.ts`) as { scenario: Scenario };
+    console.log(`...   ${name}: ${scenario.what}`);
+    await removeFolder(output);
+    await Deno.mkdir(output, { recursive: true });
+    await using host = await newHost(ready, programs, folder);
+    await inTime(LIMIT, play(scenario, host)).then((lines) => void wrong.push(...lines), noting(""));
+    await inTime(RECORDS_LIMIT, keepRecords(host, output)).catch(noting("records: "));
   } catch (error) {
-    wrong.push((error as Error).message);
+    noting("")(error as Error);
   }
-  try {
-    await keepRecords(host, output);
-    await Deno.copyFile(`${host.emulator.folder}/console.log`, `${output}/console.txt`);
-  } catch (error) {
-    wrong.push(`records: ${(error as Error).message}`);
-  }
+  // Of a machine that did not come up too, and to its end.
+  await Deno.copyFile(`${folder}/console.log`, `${output}/console.txt`).catch(noting("console: "));
   return wrong;
 }
 
@@ -67,16 +102,14 @@ export async function runScenarios(
 ): Promise<number> {
   const began = performance.now();
   const seconds = (since: number) => `${((performance.now() - since) / 1000).toFixed(1).padStart(6)} s`;
-  const queue = names.values();
+  const room = Math.floor(Deno.systemMemoryInfo().available / MACHINE_BYTES);
+  const machines = Math.max(1, Math.min(navigator.hardwareConcurrency, room, MAX_MACHINES));
+  const queue = names.toSorted((a, b) => Number(LONG.includes(b)) - Number(LONG.includes(a))).values();
   const failed: string[] = [];
-  await Deno.remove(OUTPUT, { recursive: true }).catch(() => {});
-  await Promise.all(Array.from({ length: SIDE_BY_SIDE }, async () => {
+  await Promise.all(Array.from({ length: machines }, async () => {
     for (const name of queue) {
       const start = performance.now();
-      const { scenario } = await import(`${FOLDER}${name}.ts`) as { scenario: Scenario };
-      console.log(`...   ${name}: ${scenario.what}`);
-      await using host = await newHost(ready, programs, `${folder}/${name}`);
-      const wrong = await runScenario(name, scenario, host);
+      const wrong = await runScenario(name, ready, programs, `${folder}/${name}`);
       console.log(`${wrong.length === 0 ? "ok   " : "WRONG"} ${name.padEnd(40)} ${seconds(start)}`);
       for (const line of wrong) console.log(`      ${line.replaceAll("\n", "\n      ")}`);
       if (wrong.length > 0) failed.push(name);
