@@ -1,6 +1,6 @@
 /**
- * `deno task lab bench`: what a hand-over costs on a real kernel, next to a shell script that writes the same files and
- * looks at nothing. All in one boot and in turn; absolute times are those of an emulated CPU, the ratios are what
+ * `deno task lab bench`: what a hand-over costs on a real kernel, next to a shell script that writes the same files
+ * and looks at nothing. All in one boot and in turn; absolute times are those of an emulated CPU, the ratios are what
  * counts. A limit that is not held is said and fails nothing, because the timeline above it is what explains it;
  * `deno task bench` (tools/bench.ts) is what fails on limits.
  *
@@ -53,8 +53,8 @@ back() {
 const NIC = DEVICES.nic;
 const GPU = DEVICES.gpu;
 /**
- * What each request begins with. No `||` behind `ms` or in it: bash would then go on after a failed write. `check` fails
- * unless all functions have that driver, or the one that they have at home.
+ * What each request begins with. No `||` behind `ms` or in it: bash would then go on after a failed write. `check`
+ * fails unless all functions have that driver, or the one that they have at home.
  */
 const SETUP = `${BARE}
 FUNCTIONS='${NIC.address} ${GPU.address}' BACKWARDS='${GPU.address} ${NIC.address}'
@@ -76,7 +76,7 @@ check() {
 }
 `;
 /** Prints, as bash that sets it again, the power settings that the functions have at home. */
-const REMEMBER = `${SETUP}declare -A CONTROL D3COLD
+const REMEMBER = `declare -A CONTROL D3COLD
 for f in $FUNCTIONS; do CONTROL[$f]=$(<$f/power/control); D3COLD[$f]=$(<$f/d3cold_allowed); done
 check home
 declare -p CONTROL D3COLD`;
@@ -99,7 +99,7 @@ function row(what: string, forth: number, back: number | undefined, unit: string
 type Times = readonly [forth: number, back: number];
 
 /** Runs lines of bash, each of which has to succeed; gives what they print. */
-async function bash(host: Host, lines: string, setup: string): Promise<string> {
+async function bash(host: Host, setup: string, lines: string): Promise<string> {
   const { code, stdout, stderr } = await host.run(`set -eu -o pipefail\n${setup}\n${lines}`);
   if (code === 0) return stdout.trim();
   throw new AidError(
@@ -127,8 +127,8 @@ export async function bench(host: Host): Promise<number> {
   });
   for (const each of [guest, nothing]) await xmlOf(host, each);
   await host.must("modprobe vfio-pci");
-  const home = await bash(host, REMEMBER, "");
-  const timed = async (lines: string) => (await bash(host, lines, SETUP + home)).split("\n").map(Number);
+  const home = await bash(host, SETUP, REMEMBER);
+  const timed = async (lines: string) => (await bash(host, SETUP + home, lines)).split("\n").map(Number);
   const bare: Times[] = [], whole: Times[] = [], programs: Times[] = [], inside: Times[] = [];
   // a guest for which our programs start and have nothing to do, while the other has its devices
   const [g, n] = [guest.name, nothing.name];
