@@ -104,7 +104,7 @@ async function bash(host: Host, setup: string, lines: string): Promise<string> {
   if (code === 0) return stdout.trim();
   throw new AidError(
     `nothing can be compared, status ${code} of: ${lines}\n${stderr.trim()}`,
-    "`sudo -E deno task lab shell` gives a machine to look at",
+    "`deno task lab shell` gives a machine to look at",
   );
 }
 

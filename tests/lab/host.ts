@@ -14,6 +14,7 @@ import { type DeviceName, DEVICES } from "./hardware.ts";
 /** See the module's text. */
 export class Host implements AsyncDisposable {
   #guests = 0;
+  #over = false;
 
   constructor(public emulator: Emulator, readonly disks: Disks) {}
 
@@ -21,10 +22,12 @@ export class Host implements AsyncDisposable {
   async powerCut(): Promise<void> {
     await this.emulator[Symbol.asyncDispose]();
     this.emulator = await Emulator.up(this.disks, this.emulator.folder);
+    if (this.#over) await this.emulator[Symbol.asyncDispose](); // a scenario that nobody waits for any more
   }
 
-  /** Pulls the plug. */
+  /** Pulls the plug for good. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#over = true;
     await this.emulator[Symbol.asyncDispose]();
   }
 
@@ -45,10 +48,11 @@ export class Host implements AsyncDisposable {
     await until(what, async () => (await this.run(lines)).code === 0, seconds);
   }
 
-  /** The driver of a function; empty where it has none. */
-  async driver(device: DeviceName): Promise<string> {
-    const link = `/sys/bus/pci/devices/${DEVICES[device].address}/driver`;
-    return (await this.must(`[ ! -e ${link} ] || basename "$(readlink ${link})"`)).trim();
+  /** The drivers of functions; empty for one that has none. */
+  async drivers(...devices: readonly DeviceName[]): Promise<string[]> {
+    const links = devices.map((device) => `/sys/bus/pci/devices/${DEVICES[device].address}/driver`);
+    const lines = await this.must(`for link in ${links.join(" ")}; do basename "$(readlink $link)"; done`);
+    return lines.split("\n").slice(0, -1);
   }
 
   /** Tells libvirt of a guest with these functions. */
@@ -126,6 +130,12 @@ export class Host implements AsyncDisposable {
   async idle(): Promise<void> {
     const ours = `readlink /proc/[0-9]*/exe | grep '^/etc/libvirt/hooks/'`;
     await this.until("the end of our programs", `! ${ours}`);
+  }
+
+  /** Waits until everything that a guest had was taken back. */
+  async takenBack(guest: Guest): Promise<void> {
+    await this.until("the end of its journal", `[ ! -e /run/virt-aid/guests/${guest.uuid}.json ]`);
+    await this.idle();
   }
 
   /** Waits until libvirt answers, and is another one than that which was ended. */

@@ -8,7 +8,7 @@ import { removeFolder, runOutside } from "./outside.ts";
 import { progress } from "./progress.ts";
 
 /** Files that go into the image; `customize.sh` puts them into their places. */
-export const INSIDE = new URL("inside/", import.meta.url).pathname;
+const INSIDE = new URL("inside/", import.meta.url).pathname;
 
 /** The distribution. */
 const SUITE = "bookworm";

@@ -12,10 +12,9 @@ export const scenario: Scenario = {
     assertEquals((await guest.tryStart()).code, 1);
     await at.seen;
     await host.answers(libvirtd);
-    await host.until("the recovery", `[ ! -e /run/virt-aid/guests/${guest.uuid}.json ]`);
-    await host.idle();
+    await host.takenBack(guest);
     assertEquals(await host.outcomes(), ["recovered"]);
-    assertEquals([await host.driver("gpu"), await host.driver("nic")], ["bochs-drm", "e1000e"]);
+    assertEquals(await host.drivers("gpu", "nic"), ["bochs-drm", "e1000e"]);
     await guest.start();
     await guest.destroy();
   },

@@ -9,7 +9,7 @@ export const scenario: Scenario = {
     await host.reboot();
     await host.answers();
     await host.until("the guest", `[ "$(virsh -q domstate ${guest.name})" = running ]`);
-    assertEquals([await host.driver("gpu"), await host.driver("nic")], ["vfio-pci", "vfio-pci"]);
+    assertEquals(await host.drivers("gpu", "nic"), ["vfio-pci", "vfio-pci"]);
     await host.until("its journal", `grep -q '"running"' /run/virt-aid/guests/${guest.uuid}.json`);
     await guest.destroy();
     assertMatch((await host.outcomes()).join(), /^returned$/);

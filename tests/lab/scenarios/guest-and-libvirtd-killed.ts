@@ -10,10 +10,9 @@ export const scenario: Scenario = {
     const libvirtd = await host.libvirtd();
     await host.must(`kill -9 ${libvirtd} ${await guest.pid()}`);
     await host.answers(libvirtd);
-    await host.until("the end of its journal", `[ ! -e /run/virt-aid/guests/${guest.uuid}.json ]`);
-    await host.idle();
+    await host.takenBack(guest);
     assertEquals(await guest.state(), "shut off");
     assertMatch((await host.outcomes()).join(), /^(returned|recovered)$/); // libvirt's release, or recovery: who is first
-    assertEquals([await host.driver("gpu"), await host.driver("nic")], ["bochs-drm", "e1000e"]);
+    assertEquals(await host.drivers("gpu", "nic"), ["bochs-drm", "e1000e"]);
   },
 };

@@ -10,6 +10,6 @@ export const scenario: Scenario = {
     await host.until("the end of the guest", `[ "$(virsh -q domstate ${guest.name})" = 'shut off' ]`);
     await host.idle();
     assertEquals(await host.outcomes(), ["returned"]);
-    assertMatch(await host.must("cat /var/log/virt-aid/virt-aid.log"), /everything was taken back/);
+    assertMatch(await host.log(), /everything was taken back/);
   },
 };

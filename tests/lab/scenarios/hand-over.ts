@@ -8,10 +8,10 @@ export const scenario: Scenario = {
       const guest = await host.guest(["gpu", "nic"], { managed });
       for (let time = 0; time < 2; time++) {
         await guest.start();
-        assertEquals([await host.driver("gpu"), await host.driver("nic")], ["vfio-pci", "vfio-pci"]);
+        assertEquals(await host.drivers("gpu", "nic"), ["vfio-pci", "vfio-pci"]);
         assertEquals((await host.journals()).map(({ state }) => state), ["running"]);
         await guest.destroy();
-        assertEquals([await host.driver("gpu"), await host.driver("nic")], ["bochs-drm", "e1000e"]);
+        assertEquals(await host.drivers("gpu", "nic"), ["bochs-drm", "e1000e"]);
         assertEquals(await host.journals(), []);
       }
     }

@@ -15,13 +15,13 @@ export const scenario: Scenario = {
     assertEquals(code, 1);
     assertMatch(stderr, /0000:03:00\.0/);
     await host.answers();
-    assertEquals([await other.state(), await host.driver("nic")], ["running", "e1000e"]);
+    assertEquals([await other.state(), ...await host.drivers("nic")], ["running", "e1000e"]);
     await host.until(
       "the recovery that a failed release starts",
       "grep -q 'virt-aid.*g2.*ERROR' /var/log/virt-aid/virt-aid.log",
     );
     await other.destroy();
-    assertEquals(await host.driver("gpu"), "bochs-drm");
+    assertEquals(await host.drivers("gpu"), ["bochs-drm"]);
     await other.start();
     await other.destroy();
     const [journal] = await host.journals();
@@ -29,7 +29,7 @@ export const scenario: Scenario = {
     await host.must("pkill -f hold-unseen.py"); // what a person can not do about a driver that has a bug
     await host.idle();
     await host.must("virt-aid recover");
-    assertEquals([await host.driver("sound"), await host.driver("nic")], ["snd_hda_intel", "e1000e"]);
+    assertEquals(await host.drivers("sound", "nic"), ["snd_hda_intel", "e1000e"]);
     assertEquals((await host.outcomes()).toSorted(), ["recovered", "returned", "returned"]);
   },
 };

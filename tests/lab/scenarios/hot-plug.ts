@@ -13,12 +13,12 @@ export const scenario: Scenario = {
       `virsh -q dumpxml ${other.name} | sed -n '/<hostdev/,/<.hostdev>/p' | sed '/<address type/d' >/tmp/nic.xml
 virsh -q attach-device ${guest.name} /tmp/nic.xml --live`,
     );
-    assertEquals(await host.driver("nic"), "vfio-pci");
+    assertEquals(await host.drivers("nic"), ["vfio-pci"]);
     const { code, stdout } = await host.run("virt-aid recover");
     assertEquals(code, 0);
     assertMatch(stdout, /g1: left: it is running/);
     assertEquals(await guest.state(), "running");
-    assertEquals([await host.driver("gpu"), await host.driver("nic")], ["vfio-pci", "vfio-pci"]);
+    assertEquals(await host.drivers("gpu", "nic"), ["vfio-pci", "vfio-pci"]);
     assertEquals((await other.tryStart()).code, 1);
     const libvirtd = await host.libvirtd();
     await host.must(`kill -9 ${libvirtd} ${await guest.pid()}`); // nobody is left who knows of both

@@ -12,7 +12,7 @@ export const scenario: Scenario = {
     await host.answers(libvirtd);
     await host.idle();
     assertEquals(await guest.state(), "running");
-    assertEquals([await host.driver("gpu"), await host.driver("nic")], ["vfio-pci", "vfio-pci"]);
+    assertEquals(await host.drivers("gpu", "nic"), ["vfio-pci", "vfio-pci"]);
     assertEquals((await host.journals()).map(({ state }) => state), ["running"]);
     await guest.destroy();
     assertEquals(await host.outcomes(), ["returned"]);

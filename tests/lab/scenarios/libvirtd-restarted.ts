@@ -12,7 +12,7 @@ export const scenario: Scenario = {
       await host.answers();
       await host.idle();
       assertEquals([await guest.state(), await guest.pid()], ["running", pid], order);
-      assertEquals([await host.driver("gpu"), await host.driver("nic")], ["vfio-pci", "vfio-pci"], order);
+      assertEquals(await host.drivers("gpu", "nic"), ["vfio-pci", "vfio-pci"], order);
     }
     await guest.destroy();
     assertMatch((await host.outcomes()).join(), /^returned$/);

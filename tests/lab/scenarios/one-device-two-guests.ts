@@ -12,7 +12,7 @@ export const scenario: Scenario = {
     assertEquals(code, 1);
     assertMatch(stderr, /virt-aid: g2: .*g1/);
     assertEquals([await first.state(), await first.pid()], ["running", pid]);
-    assertEquals([await host.driver("gpu"), await host.driver("nic")], ["vfio-pci", "vfio-pci"]);
+    assertEquals(await host.drivers("gpu", "nic"), ["vfio-pci", "vfio-pci"]);
     await first.destroy();
     await second.start();
     await second.destroy();

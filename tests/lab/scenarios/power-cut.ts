@@ -15,7 +15,7 @@ export const scenario: Scenario = {
     await host.answers();
     assertEquals([await host.journals(), await host.outcomes()], [[], ["refused"]]);
     await guest.start();
-    assertEquals([await host.driver("gpu"), await host.driver("nic")], ["vfio-pci", "vfio-pci"]);
+    assertEquals(await host.drivers("gpu", "nic"), ["vfio-pci", "vfio-pci"]);
     await guest.destroy();
     assertEquals(await host.outcomes(), ["refused", "returned"]);
   },

@@ -19,7 +19,11 @@ export const scenario: Scenario = {
         assertEquals(code, 1, `it started although prepare was killed at step ${step} of ${steps}`);
         assertMatch(stderr, /prepare-begin ended with status 137/);
         await host.idle();
-        assertEquals([await host.driver("gpu"), await host.journals()], ["bochs-drm", []], `step ${step} of ${steps}`);
+        assertEquals(
+          [await host.drivers("gpu"), await host.journals()],
+          [["bochs-drm"], []],
+          `step ${step} of ${steps}`,
+        );
         hit = (await host.history()).at(-1)!.entries.length;
       }
     }

@@ -12,8 +12,7 @@ export const scenario: Scenario = {
     await host.run(`virsh -q destroy ${guest.name}`);
     await at.seen;
     await host.answers(libvirtd);
-    await host.until("the recovery", `[ ! -e /run/virt-aid/guests/${guest.uuid}.json ]`);
-    await host.idle();
+    await host.takenBack(guest);
     assertEquals(await host.outcomes(), ["recovered"]);
   },
 };

@@ -13,7 +13,7 @@ export const scenario: Scenario = {
     await guest.destroy();
     await host.until("the end of the device", "[ ! -e /sys/bus/pci/devices/0000:04:00.0 ]");
     await host.idle();
-    assertEquals(await host.driver("gpu"), "bochs-drm");
+    assertEquals(await host.drivers("gpu"), ["bochs-drm"]);
     const errors = (await host.journals()).map(({ entries }) => entries.flatMap(({ error }) => error ?? []).join());
     assertMatch(errors.join("|"), /^0000:04:00\.0 is gone from the bus, neither after a reset nor after a rescan$/);
     await until("QEMU's end of the device", async () => !JSON.stringify(await peripherals()).includes("spare"));
