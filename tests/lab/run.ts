@@ -20,7 +20,7 @@ const MACHINE_BYTES = 2.5 * 2 ** 30;
 /** Most machines at a time. */
 const MAX_MACHINES = 8;
 /** Seconds that a scenario may take, its machine's start not counted. */
-const LIMIT = 300;
+const LIMIT = 600;
 /** Seconds that its records may take. */
 const RECORDS_LIMIT = 60;
 /** Those that take much longer than the others, most of it waiting: at the end they would be waited for alone. */
