@@ -34,8 +34,9 @@ async function must(system: System, program: string, args: readonly string[]): P
  */
 export async function ensureViews(system: System): Promise<void> {
   const missing = () => VIEWS.filter((view) => system.info(view.shows) === undefined);
-  const folders = () => FOLDERS.filter((folder) => system.info(folder) === undefined);
-  if (folders().length > 0) await must(system, "/usr/bin/mkdir", ["-p", "-m", "0700", "--", ...folders()]);
+  // looked at once: another program may be making them at this moment
+  const folders = FOLDERS.filter((folder) => system.info(folder) === undefined);
+  if (folders.length > 0) await must(system, "/usr/bin/mkdir", ["-p", "-m", "0700", "--", ...folders]);
   if (missing().length === 0) return;
   const lock = await system.lock("/run/virt-aid/views.lock", 5_000);
   if (!lock) throw new AidError("another program has been mounting /run/virt-aid/sys for 5 s", "try again");

@@ -53,6 +53,25 @@ Deno.test("programs that start at the same time make each mount once", async () 
   assertEquals(host.locks.holders(), []);
 });
 
+Deno.test("folders that another program makes between two looks are no error", async () => {
+  const { host, ran } = counting();
+  await on(host, async (system) => {
+    const racing = new Proxy(system, {
+      get: (target, name) => {
+        const value = Reflect.get(target, name);
+        if (name !== "info") return typeof value === "function" ? value.bind(target) : value;
+        return (path: string) => {
+          const found = target.info(path);
+          if (path === FOLDERS.at(-1)) { for (const folder of FOLDERS) host.tree.folder(folder).mode = 0o700; }
+          return found;
+        };
+      },
+    });
+    await ensureViews(racing);
+  });
+  assertEquals(ran[0], `/usr/bin/mkdir -p -m 0700 -- ${FOLDERS.join(" ")}`);
+});
+
 Deno.test("a mount that cannot be made is an error that says which, and frees the lock", async () => {
   const table = [
     [{ code: 32, stderr: "mount: permission denied.\nmore" }, "mount: permission denied."],
