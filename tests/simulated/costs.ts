@@ -26,4 +26,4 @@ export const OPERATIONS: Readonly<Record<string, number>> = {
 };
 
 /** Cost of an unbind where a driver is slow, by what it drives. */
-export const SLOW: Readonly<Record<string, number>> = { display: 80, vfio: 30 };
+export const SLOW: Readonly<Record<string, number>> = { display: 80, nvidia: 80, vfio: 30 };

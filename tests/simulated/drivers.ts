@@ -4,12 +4,13 @@
  * @module
  */
 
+import { kernelError } from "./errno.ts";
 import type { FunctionSpec } from "./machine.ts";
-import { Link, Special } from "./tree.ts";
-import type { Tree } from "./tree.ts";
+import type { Nodes } from "./nodes.ts";
+import { File } from "./tree.ts";
 
 /** What a driver drives; see {@linkcode KINDS}. */
-export type Kind = "display" | "sound" | "net" | "storage" | "usb" | "vfio" | "plain";
+export type Kind = "display" | "nvidia" | "sound" | "net" | "storage" | "usb" | "vfio" | "plain";
 
 /** A driver of the PCI bus. */
 export interface DriverSpec {
@@ -34,7 +35,7 @@ export const DRIVERS: Readonly<Record<string, DriverSpec>> = {
   "i915": { module: "i915", kind: "display", needs: ["drm"] },
   "amdgpu": { module: "amdgpu", kind: "display", needs: ["drm"] },
   "nouveau": { module: "nouveau", kind: "display", needs: ["drm"] },
-  "nvidia": { module: "nvidia", kind: "display", needs: ["drm"] },
+  "nvidia": { module: "nvidia", kind: "nvidia", needs: ["drm"] },
   "bochs-drm": { module: "bochs", kind: "display", needs: ["drm"] },
   "snd_hda_intel": { module: "snd_hda_intel", kind: "sound", needs: ["snd_pcm"] },
   "e1000e": { module: "e1000e", kind: "net" },
@@ -58,88 +59,18 @@ export function kindOf(driver: string): Kind {
   return driverSpec(driver).kind;
 }
 
-/** Puts nodes of a function into the tree and remembers them, so that they go with the driver. */
-export class Nodes {
-  /** Paths that were made. */
-  readonly made: string[] = [];
-  /** Device nodes among them. */
-  readonly devices: string[] = [];
-
-  /**
-   * Nodes of a function, none yet.
-   *
-   * @param tree Where.
-   * @param folder The function's folder.
-   * @param serial Counts bindings, for names that the kernel numbers.
-   */
-  constructor(readonly tree: Tree, readonly folder: string, readonly serial: number) {}
-
-  /** A folder below the function, with attributes. */
-  part(below: string, attributes: Readonly<Record<string, string>> = {}): string {
-    const path = `${this.folder}/${below}`;
-    this.tree.folder(path);
-    this.made.push(`${this.folder}/${below.split("/")[0]}`);
-    for (const [name, text] of Object.entries(attributes)) this.tree.file(`${path}/${name}`, text);
-    return path;
-  }
-
-  /** The same, as a device of a class: with `device`, `subsystem` and the class's link to it. */
-  classed(below: string, klass: string, device: string, attributes: Readonly<Record<string, string>> = {}): string {
-    const path = this.part(below, attributes);
-    const name = path.slice(path.lastIndexOf("/") + 1);
-    this.tree.sysLink(`${path}/device`, device);
-    this.tree.sysLink(`${path}/subsystem`, `/sys/class/${klass}`);
-    this.link(`/sys/class/${klass}/${name}`, path);
-    return path;
-  }
-
-  /** A link into the tree that goes with the driver. */
-  link(path: string, target: string): void {
-    this.tree.sysLink(path, target);
-    this.made.push(path);
-  }
-
-  /** A node in /dev; gives the attributes that tell of it. */
-  device(
-    path: string,
-    major: number,
-    minor: number,
-    type: "character" | "block" = "character",
-  ): { dev: string; uevent: string } {
-    this.tree.put(path, new Special(`${type} special file`, major, minor));
-    this.made.push(path);
-    this.devices.push(path);
-    return {
-      dev: `${major}:${minor}\n`,
-      uevent: `MAJOR=${major}\nMINOR=${minor}\nDEVNAME=${path.slice("/dev/".length)}\n`,
-    };
-  }
-
-  /** A block device: folder, node, and the links by name and by number. */
-  block(below: string, device: string, minor: number): string {
-    const name = below.slice(below.lastIndexOf("/") + 1);
-    const node = this.device(`/dev/${name}`, 259, minor, "block");
-    const path = this.classed(below, "block", device, { ...node, size: "1000215216\n" });
-    this.link(`/sys/dev/block/259:${minor}`, path);
-    return path;
-  }
-
-  /** Any link in /dev. */
-  alias(path: string, text: string): void {
-    this.tree.put(path, new Link(text));
-    this.made.push(path);
-  }
-
-  /** Takes everything away. */
-  drop(): void {
-    for (const path of this.made.reverse()) this.tree.drop(path);
-  }
+/** `status` of a connector: what is written makes the driver look again, or forces a state, which nobody does here. */
+export function connectorStatus(connected: () => boolean, detect: () => void = () => {}): File {
+  return new File(() => connected() ? "connected\n" : "disconnected\n", 0o644, (text) => {
+    if (text.trim() !== "detect") throw kernelError("EINVAL");
+    detect();
+  });
 }
 
-/** Display: DRM card and render node, connectors, frame buffer, the i2c buses of its connectors. */
-function display(spec: FunctionSpec, nodes: Nodes): void {
+/** DRM card and render node, connectors, frame buffer. */
+export function card(spec: FunctionSpec, nodes: Nodes): void {
   if (!spec.drm) return;
-  const { card, render, fb, i2c = [], connectors = [] } = spec.drm;
+  const { card, render, fb, connectors = [] } = spec.drm;
   const name = `card${card}`;
   const path = nodes.classed(`drm/${name}`, "drm", nodes.folder, nodes.device(`/dev/dri/${name}`, 226, card));
   nodes.alias(`/dev/dri/by-path/pci-${spec.address}-card`, `../${name}`);
@@ -147,21 +78,42 @@ function display(spec: FunctionSpec, nodes: Nodes): void {
     nodes.classed(`drm/renderD${render}`, "drm", nodes.folder, nodes.device(`/dev/dri/renderD${render}`, 226, render));
   }
   for (const { name: connector, connected } of connectors) {
-    const status = connected ? "connected\n" : "disconnected\n";
-    nodes.classed(`drm/${name}/${name}-${connector}`, "drm", path, {
-      status,
-      enabled: "disabled\n",
-      edid: "",
-      modes: "",
-    });
+    const attributes = { enabled: "disabled\n", edid: "", modes: "" };
+    const folder = nodes.classed(`drm/${name}/${name}-${connector}`, "drm", path, attributes);
+    nodes.tree.put(`${folder}/status`, connectorStatus(() => connected));
   }
   if (fb !== undefined) {
     const node = nodes.device(`/dev/fb${fb}`, 29, fb);
     nodes.classed(`graphics/fb${fb}`, "graphics", nodes.folder, { ...node, name: `${spec.driver ?? "drm"}drmfb\n` });
   }
-  for (const bus of i2c) {
+}
+
+/** The i2c buses of a card's connectors. */
+function buses(spec: FunctionSpec, nodes: Nodes): void {
+  for (const bus of spec.drm?.i2c ?? []) {
     nodes.classed(`i2c-${bus}/i2c-dev/i2c-${bus}`, "i2c-dev", nodes.folder, nodes.device(`/dev/i2c-${bus}`, 89, bus));
   }
+}
+
+/** Display: all of that. */
+function display(spec: FunctionSpec, nodes: Nodes): void {
+  card(spec, nodes);
+  buses(spec, nodes);
+}
+
+/** NVIDIA's own driver: its node, and the file that tells which one it is; the card comes with another module. */
+function nvidia(spec: FunctionSpec, nodes: Nodes): void {
+  let minor = 0;
+  while (nodes.tree.find(`/dev/nvidia${minor}`)) minor++;
+  nodes.device(`/dev/nvidia${minor}`, 195, minor);
+  const folder = `/proc/driver/nvidia/gpus/${spec.address}`;
+  nodes.tree.file(
+    `${folder}/information`,
+    `Model: \t\t NVIDIA GeForce RTX 4090\nBus Location: \t ${spec.address}\nDevice Minor: \t ${minor}\n`,
+    0o444,
+  );
+  nodes.made.push(folder);
+  buses(spec, nodes);
 }
 
 /** Sound: the card's control node and its first PCM. */
@@ -213,6 +165,7 @@ interface KindSpec {
 /** The kinds of drivers. What is on a USB controller is in tests/simulated/usb.ts. */
 export const KINDS: Readonly<Record<Kind, KindSpec>> = {
   display: { nodes: display, waits: true },
+  nvidia: { nodes: nvidia, waits: true },
   sound: { nodes: sound, waits: true },
   net: { nodes: net },
   storage: { nodes: storage },

@@ -35,6 +35,12 @@ export function kernelError(code: Errno, about?: string): Error {
   return new Kind(`${text} (os error ${number})${about === undefined ? "" : `: ${about}`}`);
 }
 
+/** What a program of the system says of an error of the kernel; a call that does not return says nothing. */
+export function errorText(error: unknown): string {
+  if (error instanceof Hung) throw error;
+  return (error as Error).message.replace(/ \(.*/, "");
+}
+
 /** Thrown by every call of a process that was killed: nothing that it does afterwards has any effect. */
 export class Killed extends Error {
   /** Name of the class. */

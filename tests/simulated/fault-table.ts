@@ -5,29 +5,12 @@
  * @module
  */
 
+import { DESKTOP_FAULTS } from "./desktop-faults.ts";
 import { kindOf } from "./drivers.ts";
-import { type Errno, Hung, kernelError } from "./errno.ts";
+import { Hung, kernelError } from "./errno.ts";
+import { fails, type FaultKind, ignored, type React } from "./fault-kind.ts";
 import type { Operation, SimulatedHost } from "./host.ts";
 
-/** Does to an operation what the fault is; `act` is what would have happened. */
-export type React = (act: () => void, host: SimulatedHost, operation: Operation) => void;
-
-/** A kind of fault. */
-export interface FaultKind {
-  /** One line for people. */
-  readonly description: string;
-  /** Kind of operation that it strikes; `*` for all. */
-  readonly on: string;
-  /** Which of them; all where this is not said. */
-  readonly where?: (operation: Operation) => boolean;
-  /** What it does. */
-  readonly react: React;
-}
-
-const fails = (code: Errno): React => () => {
-  throw kernelError(code);
-};
-const ignored: React = () => {};
 const hangs: React = (_, host, { subject, kind }) => host.pci.hang(host.pci.at(subject), `${kind} of ${subject}`);
 const toGuest = ({ driver }: Operation) => driver !== undefined && kindOf(driver) === "vfio";
 const toHost = (operation: Operation) => !toGuest(operation);
@@ -236,4 +219,5 @@ export const FAULTS: Readonly<Record<string, FaultKind>> = {
     },
   },
   "qemu-fails": { description: "QEMU does not start", on: "qemu", react: fails("EINVAL") },
+  ...DESKTOP_FAULTS,
 };

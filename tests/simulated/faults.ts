@@ -4,10 +4,11 @@
  * @module
  */
 
-import { type FaultKind, FAULTS, type React } from "./fault-table.ts";
+import type { FaultKind, React } from "./fault-kind.ts";
+import { FAULTS } from "./fault-table.ts";
 import type { Operation } from "./host.ts";
 
-export { type FaultKind, FAULTS } from "./fault-table.ts";
+export { FAULTS } from "./fault-table.ts";
 
 /** A fault to strike. */
 export interface Fault {

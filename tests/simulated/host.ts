@@ -5,12 +5,16 @@
  * @module
  */
 
+import { Cgroups } from "./cgroups.ts";
 import { Clock } from "./clock.ts";
 import { type CommandFunction, COMMANDS } from "./commands/mod.ts";
+import { Consoles } from "./consoles.ts";
 import { OPERATIONS, SLOW, START } from "./costs.ts";
 import { kindOf } from "./drivers.ts";
 import { arm, type ArmedFault, type Fault } from "./faults.ts";
+import { Firmware } from "./firmware.ts";
 import { Locks } from "./locks.ts";
+import { Logind } from "./logind.ts";
 import type { Machine } from "./machine.ts";
 import { Modules } from "./modules.ts";
 import { PciBus } from "./pci.ts";
@@ -19,12 +23,16 @@ import { SimulatedSystem } from "./process.ts";
 import { Processes } from "./processes.ts";
 import type { Main, Start } from "./program.ts";
 import { publishSystem } from "./system-files.ts";
+import { Systemd } from "./systemd.ts";
 import { Special, Tree } from "./tree.ts";
 import { Usb } from "./usb.ts";
 
 /** Something that the host was asked to do, where a fault can strike. */
 export interface Operation {
-  /** `bind`, `unbind`, `override`, `power`, `reset`, `remove`, `rescan`, `modprobe`, `save`, `append`, `run`, `qemu`. */
+  /**
+   * `bind`, `unbind`, `override`, `power`, `reset`, `remove`, `rescan`, `modprobe`, `rmmod`, `console`, `firmware`,
+   * `systemctl`, `loginctl`, `save`, `append`, `qemu`.
+   */
   readonly kind: string;
   /** What it is done to: an address, a module, a path. */
   readonly subject: string;
@@ -46,6 +54,8 @@ export class SimulatedHost {
   readonly kernel = "6.12.30";
   /** Locks on files. */
   readonly locks: Locks = new Locks();
+  /** Control groups. */
+  readonly cgroups: Cgroups = new Cgroups(this);
   /** Processes. */
   readonly processes: Processes;
   /** USB devices. */
@@ -54,6 +64,14 @@ export class SimulatedHost {
   readonly pci: PciBus;
   /** Modules. */
   readonly modules: Modules;
+  /** Pictures of the firmware. */
+  readonly firmware: Firmware;
+  /** Text consoles. */
+  readonly consoles: Consoles;
+  /** Units. */
+  readonly systemd: Systemd;
+  /** Sessions. */
+  readonly logind: Logind;
   /** Programs of the system by their paths; a test may take one away, or put its own there. */
   readonly commands: Map<string, CommandFunction> = new Map(Object.entries(COMMANDS));
   /** Our own programs by their paths; see {@linkcode install}. */
@@ -83,15 +101,22 @@ export class SimulatedHost {
     this.usb = new Usb(this);
     this.pci = new PciBus(this);
     this.modules = new Modules(this);
+    this.firmware = new Firmware(this);
+    this.consoles = new Consoles(this);
     publishSystem(this);
     for (const spec of machine.functions) {
       const fn = this.pci.add(spec);
       if (spec.override !== undefined) fn.override = spec.override;
     }
+    this.firmware.boot();
     this.modules.boot();
     for (const spec of machine.processes ?? []) this.processes.spawn(spec);
-    this.operations.length = 0;
     this.clock.now = 0;
+    this.systemd = new Systemd(this);
+    this.logind = new Logind(this);
+    this.systemd.boot();
+    this.logind.boot();
+    this.operations.length = 0;
     this.#faults = faults.map(arm);
   }
 
@@ -173,8 +198,17 @@ export class SimulatedHost {
     this.tree.put(path, new Special("character special file", major, minor, 0o666));
   }
 
+  /** A function has got a driver, or lost it: what depends on that follows. */
+  changed(fn: PciFunction): void {
+    this.usb.changed(fn);
+    this.modules.changed();
+    this.firmware.changed();
+    this.consoles.changed();
+  }
+
   /** What the host loses with a function that leaves its driver. */
   lost(fn: PciFunction): void {
+    this.consoles.lost(fn);
     const { blocks = [], net } = fn.spec;
     for (const [source, folder] of this.machine.mounts ?? []) {
       const name = source.replace("/dev/", "");

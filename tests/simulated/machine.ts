@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { SessionSpec, UnitSpec } from "./desktop.ts";
+
 /** A display connector. */
 export interface ConnectorSpec {
   /** `DP-1`. */
@@ -42,6 +44,8 @@ export interface FunctionSpec {
   readonly above?: string;
   /** The firmware's screen is on it. */
   readonly bootVga?: boolean;
+  /** Name of the firmware's platform device, which is there until a driver of the kernel's own takes the function. */
+  readonly firmware?: "simple-framebuffer" | "efi-framebuffer" | "vesa-framebuffer";
   /** `driver_override` when the machine is up. */
   readonly override?: string;
   /** `power/control`; `on` where this is not said. */
@@ -101,6 +105,10 @@ export interface ProcessSpec {
   readonly pid?: number;
   /** Its parent; 1 where this is not said. */
   readonly parent?: number;
+  /** Name of the process before it in the same unit or session that has started it. */
+  readonly startedBy?: string;
+  /** An X server or a compositor: without a card it ends with status 1, and the session that it is in ends with it. */
+  readonly needs?: "display";
   /** Name, up to 15 bytes. */
   readonly comm: string;
   /** Command line; none for a thread of the kernel. */
@@ -109,6 +117,12 @@ export interface ProcessSpec {
   readonly uid?: number;
   /** What it has open, `/dev/dri/card0`. */
   readonly open?: readonly string[];
+  /** What it has mapped into its memory: it uses that until it ends, also when it has closed it. */
+  readonly maps?: readonly string[];
+  /** It ends with KILL alone. */
+  readonly ignoresTerm?: boolean;
+  /** Milliseconds that it takes to end after TERM or HUP; 0 where this is not said. */
+  readonly endsAfter?: number;
   /** `/system.slice/libvirtd.service`. */
   readonly cgroup?: string;
   /** AppArmor keeps the hooks from its descriptors; `wholly`: programs of /usr/bin too, as in a container. */
@@ -125,6 +139,12 @@ export interface ModuleSpec {
   readonly builtin?: boolean;
   /** It is loaded; modules of drivers that a function is on are in any case. */
   readonly loaded?: boolean;
+  /** References to it that nobody seems to hold (docs/vfio.md M7). */
+  readonly internal?: number;
+  /** Device nodes of its own, there while it is loaded; whoever has one open uses it. */
+  readonly nodes?: readonly string[];
+  /** Driver of another module whose functions it makes DRM cards of, as nvidia_drm does. */
+  readonly cardsOf?: string;
 }
 
 /** A whole machine. */
@@ -151,6 +171,12 @@ export interface Machine {
   readonly hugepages?: Readonly<Record<number, readonly [total: number, free: number]>>;
   /** Files that are there, with their text; a path that ends in `/` is a folder. */
   readonly files?: Readonly<Record<string, string>>;
+  /** Units of systemd. */
+  readonly units?: readonly UnitSpec[];
+  /** Sessions of logind. */
+  readonly sessions?: readonly SessionSpec[];
+  /** Ids of users whose manager runs without a session. */
+  readonly linger?: readonly number[];
   /** Networks of libvirt that are active. */
   readonly networks?: readonly string[];
 }

@@ -1,53 +1,12 @@
 /**
- * A few machines.
+ * A few machines; those about graphics cards are in tests/simulated/gpu-machines.ts.
  *
  * @module
  */
 
+import { hybrid, hybridNvidia, singleGpu, singleNvidia } from "./gpu-machines.ts";
 import type { FunctionSpec, Machine } from "./machine.ts";
-
-const bridge = (address: string, group: number): FunctionSpec => (
-  { address, class: "0x060400", vendor: "0x8086", device: "0xa73d", driver: "pcieport", group }
-);
-const nvme: FunctionSpec = {
-  address: "0000:04:00.0",
-  class: "0x010802",
-  vendor: "0x144d",
-  device: "0xa80a",
-  driver: "nvme",
-  group: 17,
-  above: "0000:00:1c.4",
-  blocks: [{ name: "nvme0n1", below: "nvme/nvme0", partitions: ["nvme0n1p1", "nvme0n1p2"] }],
-};
-const xhci: FunctionSpec = {
-  address: "0000:00:14.0",
-  class: "0x0c0330",
-  vendor: "0x8086",
-  device: "0x7a60",
-  driver: "xhci_hcd",
-  group: 5,
-};
-const input = {
-  usb: [
-    {
-      port: "1-1",
-      controller: xhci.address,
-      vendor: "046d",
-      product: "c31c",
-      name: "Logitech USB Keyboard",
-      inputs: ["keyboard"],
-    },
-    {
-      port: "1-2",
-      controller: xhci.address,
-      vendor: "046d",
-      product: "c077",
-      name: "Logitech USB Mouse",
-      inputs: ["mouse"],
-    },
-  ],
-} as const;
-const mounts = [["/dev/nvme0n1p2", "/", "ext4"], ["/dev/nvme0n1p1", "/boot/efi", "vfat"]] as const;
+import { bridge, input, mounts, nvme, xhci } from "./parts.ts";
 
 /** A desktop on the processor's graphics, a second card for a guest, a network card for a guest. */
 export const workstation: Machine = {
@@ -206,4 +165,12 @@ export const server: Machine = {
 export const bare: Machine = { ...workstation, name: "bare", iommu: false };
 
 /** A machine by its name. */
-export const MACHINES: Readonly<Record<string, Machine>> = { workstation, server, bare };
+export const MACHINES: Readonly<Record<string, Machine>> = {
+  workstation,
+  server,
+  bare,
+  singleGpu,
+  singleNvidia,
+  hybrid,
+  hybridNvidia,
+};

@@ -5,13 +5,16 @@
  */
 
 import { modalias } from "./attributes.ts";
-import { DRIVERS, driverSpec } from "./drivers.ts";
+import { card, DRIVERS, driverSpec } from "./drivers.ts";
 import type { SimulatedHost } from "./host.ts";
-import type { Machine } from "./machine.ts";
+import type { Machine, ModuleSpec } from "./machine.ts";
+import { Special } from "./tree.ts";
+
+/** Major number of the nodes that modules have of their own, NVIDIA's. */
+const MAJOR = 195;
 
 /** A module. */
-interface Module {
-  readonly name: string;
+interface Module extends Omit<ModuleSpec, "loaded"> {
   readonly needs: readonly string[];
   readonly builtin: boolean;
   /** Drivers of the PCI bus that it has. */
@@ -24,6 +27,8 @@ export class Modules {
   /** By name, with underscores. */
   readonly all: Map<string, Module> = new Map();
 
+  #minor = 255;
+
   /** Makes the table; nothing is loaded before {@linkcode boot}. */
   constructor(readonly host: SimulatedHost) {
     const { machine } = host;
@@ -33,19 +38,26 @@ export class Modules {
     ]);
     for (const driver of names) {
       const { module, needs = [] } = driverSpec(driver);
-      if (module !== undefined) this.#add(module, needs, false, [driver]);
+      if (module !== undefined) this.#add({ name: module, needs }, [driver]);
     }
-    for (const { name, needs = [], builtin = false } of machine.modules ?? []) {
-      this.#add(name, needs, builtin, this.all.get(name)?.drivers ?? []);
+    for (const spec of machine.modules ?? []) {
+      const known = this.all.get(spec.name);
+      this.#add({ needs: known?.needs, ...spec }, known?.drivers ?? []);
     }
     for (const module of [...this.all.values()]) {
-      for (const need of module.needs) if (!this.all.has(need)) this.#add(need, [], false, []);
+      for (const need of module.needs) if (!this.all.has(need)) this.#add({ name: need }, []);
     }
     this.#files(machine);
   }
 
-  #add(name: string, needs: readonly string[], builtin: boolean, drivers: readonly string[]): void {
-    this.all.set(name, { name, needs, builtin, drivers, loaded: false });
+  #add(spec: ModuleSpec, drivers: readonly string[]): void {
+    this.all.set(spec.name, {
+      ...spec,
+      needs: spec.needs ?? [],
+      builtin: spec.builtin ?? false,
+      drivers,
+      loaded: false,
+    });
   }
 
   /** Registers what is part of the kernel, loads what the machine has loaded. */
@@ -75,30 +87,51 @@ export class Modules {
     for (const need of module.needs) {
       if (!this.all.get(need)!.builtin) tree.sysLink(`/sys/module/${need}/holders/${name}`, path);
     }
+    for (const node of module.nodes ?? []) tree.put(node, new Special("character special file", MAJOR, this.#minor--));
     for (const driver of module.drivers) this.host.pci.register(driver);
+    this.changed();
   }
 
-  /** Unloads a module that nothing uses, and then what only it needed. */
+  /** Unloads a module that nothing uses, and then what only it needed, as `modprobe -r` does. */
+  unloadAll(name: string): void {
+    this.unload(name);
+    for (const need of this.all.get(name)!.needs) {
+      if (this.all.get(need)!.loaded && this.used(need) === 0) this.unloadAll(need);
+    }
+  }
+
+  /** Unloads a module that nothing uses. */
   unload(name: string): void {
     const module = this.all.get(name)!;
     for (const driver of module.drivers) this.host.pci.unregister(driver);
     module.loaded = false;
-    this.host.tree.drop(`/sys/module/${name}`);
-    for (const need of module.needs) {
-      this.host.tree.drop(`/sys/module/${need}/holders/${name}`);
-      if (this.all.get(need)!.loaded && this.used(need) === 0) this.unload(need);
+    this.changed();
+    for (const path of [`/sys/module/${name}`, ...module.nodes ?? []]) this.host.tree.drop(path);
+    for (const need of module.needs) this.host.tree.drop(`/sys/module/${need}/holders/${name}`);
+  }
+
+  /** Modules or drivers of functions have changed: a card is there while both are that it needs. */
+  changed(): void {
+    for (const module of this.all.values()) {
+      for (const { driver, spec, nodes } of module.cardsOf ? this.host.pci.functions.values() : []) {
+        if (driver !== module.cardsOf || !nodes || module.loaded === (nodes.extension !== undefined)) continue;
+        if (module.loaded) nodes.extend(() => card(spec, nodes));
+        else nodes.cut();
+      }
     }
   }
 
-  /** Its reference count: loaded modules that need it, and open nodes of its devices. */
+  /** Its reference count: loaded modules that need it, and open nodes of its devices and of its own. */
   used(name: string): number {
     const holders = this.host.tree.folderAt(`/sys/module/${name}/holders`)?.children.size ?? 0;
-    const { drivers } = this.all.get(name)!;
-    let users = 0;
+    const { drivers, internal = 0, nodes = [], cardsOf } = this.all.get(name)!;
+    let users = this.host.processes.users(nodes).length;
     for (const fn of this.host.pci.functions.values()) {
-      if (fn.driver !== undefined && drivers.includes(fn.driver)) users += this.host.pci.users(fn).length;
+      if (fn.driver === undefined) continue;
+      if (drivers.includes(fn.driver)) users += this.host.pci.users(fn).length;
+      if (cardsOf === fn.driver) users += this.host.processes.users(fn.nodes?.extension ?? []).length;
     }
-    return holders + users;
+    return holders + internal + users;
   }
 
   /** The lists that modprobe and libvirt go by. */

@@ -39,7 +39,8 @@ export function publishBus(bus: PciBus): void {
   bus.host.tree.folder(`${BUS}/drivers`);
   // It never says that no driver wanted the function: bus_rescan_devices_helper() keeps that to itself.
   control(folder, "drivers_probe", (text) => bus.probe(named(bus, text)));
-  control(folder, "rescan", whenSet(() => bus.rescanAll()));
+  const rescan = () => [undefined, ...bus.functions.keys()].forEach((bridge) => bus.rescan(bridge));
+  control(folder, "rescan", whenSet(rescan));
 }
 
 /** Where a function's folder is: below its bridge, or below its root. */

@@ -5,8 +5,8 @@
  */
 
 import { DEFAULT_RESETS } from "./attributes.ts";
-import type { Nodes } from "./drivers.ts";
 import type { FunctionSpec } from "./machine.ts";
+import type { Nodes } from "./nodes.ts";
 
 /** A function that is there. */
 export class PciFunction {

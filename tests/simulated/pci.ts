@@ -5,10 +5,11 @@
  * @module
  */
 
-import { type DriverSpec, driverSpec, kindOf, KINDS, Nodes } from "./drivers.ts";
+import { type DriverSpec, driverSpec, kindOf, KINDS } from "./drivers.ts";
 import { Hung, kernelError } from "./errno.ts";
 import type { SimulatedHost } from "./host.ts";
 import type { FunctionSpec } from "./machine.ts";
+import { Nodes } from "./nodes.ts";
 import * as files from "./pci-files.ts";
 import { PciFunction } from "./pci-function.ts";
 
@@ -130,6 +131,7 @@ export class PciBus {
       if (kind === "vfio" && (fn.spec.group === undefined || !this.host.machine.iommu)) throw kernelError("EINVAL");
       fn.driver = name;
       if (kind === "vfio") fn.control = "auto"; // pm_runtime_allow() in vfio_pci_core_register_device()
+      this.host.firmware.giveWay(fn, kind);
       fn.nodes = new Nodes(this.host.tree, fn.path, this.#serial++);
       KINDS[kind].nodes?.(fn.spec, fn.nodes);
       files.publishBinding(this, fn, name);
@@ -177,7 +179,7 @@ export class PciBus {
 
   /** What depends on the driver of a function. */
   #changed(fn: PciFunction): void {
-    this.host.usb.changed(fn);
+    this.host.changed(fn);
     const { group } = fn.spec;
     if (group === undefined || !this.host.machine.iommu) return;
     const members = [...this.functions.values()].filter((other) => other.spec.group === group);
@@ -217,6 +219,7 @@ export class PciBus {
     this.functions.delete(fn.address);
     if (fn.spec.physfn === undefined) this.gone.set(fn.address, fn.spec);
     files.unpublishFunction(this, fn);
+    this.host.changed(fn);
   }
 
   /** `rescan`: what was removed below a bridge comes back, with no override. */
@@ -231,11 +234,6 @@ export class PciBus {
         if (fn.bridge) this.rescan(fn.address);
       }
     });
-  }
-
-  /** The whole bus. */
-  rescanAll(): void {
-    for (const bridge of [undefined, ...this.functions.keys()]) this.rescan(bridge);
   }
 
   /** `sriov_numvfs`. */

@@ -16,8 +16,8 @@ export type { Main, Outcome, Start } from "./program.ts";
 
 /** Calendar time at which the host was made. */
 const EPOCH = Date.UTC(2026, 0, 2, 3, 4, 5);
-/** Mounts of the second sysfs and proc: without them their files cannot be seen (lib/views.ts). */
-const VIEWS = [["/sys/", "sysfs"], ["/proc/", "proc"]] as const;
+/** Second mounts (lib/views.ts): without them the files of these file systems cannot be seen. */
+const VIEWS = [["/sys/", "sysfs"], ["/sys/fs/cgroup/", "cgroup2"], ["/proc/", "proc"]] as const;
 
 /** What the real system gives for a path that leads nowhere, or through something that is no folder. */
 function unlessMissing<T>(look: () => T): T | undefined {

@@ -1,24 +1,13 @@
 /** Processes, time, locks and programs of the simulated host. */
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import type { Command, System } from "../../lib/system.ts";
+import type { Command } from "../../lib/system.ts";
 import { SimulatedHost } from "./host.ts";
 import { workstation } from "./machines.ts";
-import type { Main, Outcome } from "./program.ts";
+import { on } from "./on.ts";
 import { Link } from "./tree.ts";
 
 const HOOKS = "/etc/libvirt/hooks/virt-aid";
-
-/** Runs something as a process; what it throws is a failure of the test. */
-async function on(host: SimulatedHost, body: (system: System) => unknown, uid = 0): Promise<Outcome> {
-  const main: Main = async (system) => {
-    await body(system);
-    return 0;
-  };
-  const outcome = await host.start(main, { program: "/usr/bin/test", uid }).ended;
-  if (outcome.error) throw outcome.error;
-  return outcome;
-}
 
 const text = (data: Uint8Array) => new TextDecoder().decode(data);
 const command = (program: string, args: string[], more: Partial<Command> = {}): Command => (
@@ -151,6 +140,16 @@ Deno.test("two programs at once: each goes on while the other waits", async () =
     });
   await Promise.all([program("slow", 100), program("fast", 40)]);
   assertEquals(seen, ["fast", "fast", "slow", "fast", "slow", "slow"]);
+});
+
+Deno.test("udevadm settle: as long as udev has something to do", async () => {
+  await on(new SimulatedHost(workstation), async (system) => {
+    const began = system.now();
+    const args = ["settle", "--timeout=5"];
+    assertEquals((await system.run(command("/usr/bin/udevadm", args))).code, 0);
+    assert(system.now() - began >= 50, "its own start and 20 ms");
+    assertEquals((await system.run(command("/usr/bin/udevadm", ["trigger"]))).code, 1);
+  });
 });
 
 Deno.test("programs of the system: stat, head, kill, virsh", async () => {

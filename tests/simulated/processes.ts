@@ -9,6 +9,18 @@ import type { SimulatedHost } from "./host.ts";
 import type { ProcessSpec } from "./machine.ts";
 import { File, Folder, Link } from "./tree.ts";
 
+/** Signals that are sent here, and their numbers. */
+export const SIGNALS = { HUP: 1, KILL: 9, TERM: 15 } as const;
+
+/** Name of a signal. */
+export type Signal = keyof typeof SIGNALS;
+
+/** A mask of signals that are to come yet: KILL. */
+const KILL_PENDING = (1 << (SIGNALS.KILL - 1)).toString(16).padStart(16, "0");
+
+/** Daemons that nobody may signal: the whole host hangs on them. */
+const VITAL: readonly string[] = ["systemd-udevd", "systemd-logind"];
+
 /** A process. */
 export class SimulatedProcess {
   /** The call of the kernel that it sits in, if that does not return. */
@@ -35,6 +47,11 @@ export class SimulatedProcess {
    * @param started When it was started, in clock ticks.
    */
   constructor(readonly pid: number, public parent: number, readonly spec: ProcessSpec, readonly started: number) {}
+
+  /** Its control group. */
+  get cgroup(): string {
+    return this.spec.cgroup ?? "/system.slice";
+  }
 
   /** State letter of /proc/PID/stat. */
   get state(): "S" | "D" | "Z" {
@@ -66,7 +83,9 @@ export class Processes {
     );
     this.all.set(pid, process);
     this.#publish(process);
+    this.host.cgroups.enter(process.cgroup);
     for (const path of spec.open ?? []) this.open(process, path);
+    for (const path of spec.maps ?? []) this.#use(process, path);
     if (spec.confined) {
       const hook = () => this.all.get(this.host.caller)?.spec.args?.[0]?.startsWith("/etc/libvirt/hooks/") ?? false;
       this.host.tree.closed.set(`/proc/${pid}/fd`, () => spec.confined === "wholly" || hook());
@@ -81,6 +100,10 @@ export class Processes {
     this.host.tree.folder(`/proc/${process.pid}/fd`).children.set(String(fd), new Link(path));
     const info = `pos:\t0\nflags:\t0100002\nmnt_id:\t26\n${this.#drmInfo(path)}`;
     this.host.tree.folder(`/proc/${process.pid}/fdinfo`).children.set(String(fd), new File(() => info, 0o400));
+    this.#use(process, key);
+  }
+
+  #use(process: SimulatedProcess, key: string): void {
     const users = this.#users.get(key) ?? new Set();
     this.#users.set(key, users.add(process));
   }
@@ -91,7 +114,8 @@ export class Processes {
       if (path !== name && key !== name) continue;
       process.files.delete(fd);
       for (const folder of ["fd", "fdinfo"]) this.host.tree.drop(`/proc/${process.pid}/${folder}/${fd}`);
-      if (![...process.files.values()].some((file) => file.key === key)) this.#users.get(key)?.delete(process);
+      const still = process.spec.maps?.includes(key) || [...process.files.values()].some((file) => file.key === key);
+      if (!still) this.#users.get(key)?.delete(process);
     }
     this.settle();
   }
@@ -103,17 +127,36 @@ export class Processes {
     return [...found];
   }
 
-  /** KILL. One that sits in the kernel goes when that call returns. */
+  /** Processes in a control group and below it. */
+  inCgroup(path: string): SimulatedProcess[] {
+    return this.host.cgroups.processes(path);
+  }
+
+  /** KILL. */
   kill(pid: number): void {
+    this.signal(pid, "KILL");
+  }
+
+  /**
+   * Sends a signal. One that sits in the kernel goes when that call returns, if it was killed: of other signals nobody
+   * waits for an answer here.
+   */
+  signal(pid: number, signal: Signal): void {
     const process = this.all.get(pid);
-    if (!process || process.killed) return;
-    if (pid === 1 || process.spec.args === undefined || process.spec.args.length === 0) {
-      if (pid === 1) this.host.harm("init was killed");
-      return; // threads of the kernel take no signal
-    }
+    if (!process || process.killed || process.spec.args === undefined || process.spec.args.length === 0) return;
+    if (pid === 1) return this.host.harm("init was killed");
+    const { comm, ignoresTerm, endsAfter = 0 } = process.spec;
+    if (VITAL.includes(comm)) this.host.harm(`${comm} was sent ${signal}`);
+    if (signal !== "KILL" && (ignoresTerm || process.hung !== undefined)) return;
+    if (signal !== "KILL" && endsAfter > 0) this.host.after(endsAfter, () => this.#die(process, signal));
+    else this.#die(process, signal);
+  }
+
+  #die(process: SimulatedProcess, signal: Signal): void {
+    if (process.killed || process.gone) return;
     process.killed = true;
     process.onKill();
-    if (process.hung === undefined) this.end(process, 137);
+    if (process.hung === undefined) this.end(process, 128 + SIGNALS[signal]);
   }
 
   /** A process ends: its files are closed, its locks free, its children go to init. */
@@ -123,10 +166,12 @@ export class Processes {
     this.all.delete(process.pid);
     this.host.tree.drop(`/proc/${process.pid}`);
     this.host.tree.closed.delete(`/proc/${process.pid}/fd`);
-    for (const { key } of process.files.values()) this.#users.get(key)?.delete(process);
+    const used = [...process.files.values()].map(({ key }) => key);
+    for (const key of [...used, ...process.spec.maps ?? []]) this.#users.get(key)?.delete(process);
     for (const child of this.all.values()) if (child.parent === process.pid) child.parent = 1;
     this.host.locks.freeAll(process);
     for (const told of process.onEnd) told(code);
+    this.host.cgroups.leave(process.cgroup);
     this.settle();
   }
 
@@ -160,7 +205,7 @@ export class Processes {
   /** /proc/PID. */
   #publish(process: SimulatedProcess): void {
     const { pid, spec } = process;
-    const { comm, args = [], uid = 0, cgroup = "/system.slice" } = spec;
+    const { comm, args = [], uid = 0, maps = [] } = spec;
     const folder = new Folder(0o555, uid);
     const file = (name: string, content: () => string, mode = 0o444) =>
       folder.children.set(name, new File(content, mode, undefined, uid));
@@ -174,10 +219,15 @@ export class Processes {
       "status",
       () =>
         `Name:\t${comm}\nState:\t${process.state}\nTgid:\t${pid}\nPid:\t${pid}\nPPid:\t${process.parent}\n` +
-        `Uid:\t${uid}\t${uid}\t${uid}\t${uid}\nGid:\t${uid}\t${uid}\t${uid}\t${uid}\n`,
+        `Uid:\t${uid}\t${uid}\t${uid}\t${uid}\nGid:\t${uid}\t${uid}\t${uid}\t${uid}\n` +
+        `SigPnd:\t${"0".repeat(16)}\nShdPnd:\t${process.killed ? KILL_PENDING : "0".repeat(16)}\n`,
     );
-    file("cgroup", () => `0::${cgroup}\n`);
-    file("maps", () => "", 0o400);
+    file("cgroup", () => `0::${process.cgroup}\n`);
+    file(
+      "maps",
+      () => maps.map((path) => `7f0000000000-7f0000010000 rw-s 00000000 00:06 400 ${path}\n`).join(""),
+      0o400,
+    );
     if (args[0] !== undefined) folder.children.set("exe", new Link(args[0]));
     folder.children.set("fd", new Folder(0o500, uid));
     folder.children.set("fdinfo", new Folder(0o555, uid));

@@ -28,6 +28,12 @@ export interface Snapshot {
   readonly modules: readonly string[];
   /** Processes by pid, without threads of the kernel. */
   readonly processes: Readonly<Record<number, string>>;
+  /** Consoles by their names: are they bound? */
+  readonly consoles: Readonly<Record<string, boolean>>;
+  /** States of units by their labels. */
+  readonly units: Readonly<Record<string, string>>;
+  /** Sessions without their ids, which are never given twice: user, type, class, seat, state. */
+  readonly sessions: readonly string[];
   /** Files under /run/virt-aid, by path. */
   readonly files: Readonly<Record<string, string>>;
   /** What cannot be made good. */
@@ -53,6 +59,12 @@ export function snapshot(host: SimulatedHost): Snapshot {
     functions,
     modules: [...host.modules.all.values()].filter((module) => module.loaded).map((module) => module.name).sort(),
     processes,
+    consoles: host.consoles.all,
+    units: Object.fromEntries([...host.systemd.units].map(([label, { state }]) => [label, state])),
+    sessions: [...host.logind.sessions.values()].map((session) => {
+      const { user, type, class: kind, seat = "no seat" } = session.spec;
+      return `${user} ${type} ${kind} ${seat} ${host.logind.stateOf(session)}`;
+    }).sort(),
     files: host.tree.texts("/run/virt-aid"),
     harms: [...host.harms],
   };

@@ -5,6 +5,7 @@
  */
 
 import type { SimulatedHost } from "./host.ts";
+import type { Machine } from "./machine.ts";
 import { File, Link } from "./tree.ts";
 
 /** Folders that are there, empty or not. */
@@ -16,6 +17,7 @@ const FOLDERS = [
   "/etc/libvirt/hooks",
   "/run/libvirt/network",
   "/run/systemd/system",
+  "/run/systemd/sessions",
   "/sys/class/drm",
   "/sys/class/net",
   "/sys/class/block",
@@ -57,6 +59,13 @@ const MOUNTS: readonly Mount[] = [
   ["devtmpfs", "/dev", "devtmpfs"],
 ];
 
+/** Users: root, ann, and those who have sessions. */
+function passwd({ sessions = [] }: Machine): string {
+  const users = new Map([["ann", 1000], ...sessions.map(({ user, uid }) => [user, uid] as const)]);
+  const lines = [...users].map(([name, uid]) => `${name}:x:${uid}:${uid}::/home/${name}:/bin/bash\n`);
+  return `root:x:0:0:root:/root:/bin/bash\n${lines.join("")}`;
+}
+
 /** The IOMMU and the node of vfio. */
 function publishIommu({ machine, tree }: SimulatedHost): void {
   tree.folder("/sys/class/iommu");
@@ -82,18 +91,6 @@ function publishHugepages({ machine, tree }: SimulatedHost): void {
   }
 }
 
-/** Virtual consoles: the text console is on the first frame buffer, where there is one. */
-function publishConsoles({ machine, tree }: SimulatedHost): void {
-  const onScreen = machine.functions.some((spec) => spec.drm?.fb !== undefined);
-  const consoles = [["(S) dummy device", "0"], ...onScreen ? [["(M) frame buffer device", "1"]] : []];
-  consoles.forEach(([name, bind], number) => {
-    const path = `/sys/devices/virtual/vtconsole/vtcon${number}`;
-    tree.file(`${path}/name`, `${name}\n`, 0o444);
-    tree.file(`${path}/bind`, `${bind}\n`);
-    tree.sysLink(`/sys/class/vtconsole/vtcon${number}`, path);
-  });
-}
-
 /** The routes; IPv6 has the same interfaces. */
 function publishRoutes({ machine, tree }: SimulatedHost): void {
   const head = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n";
@@ -116,7 +113,7 @@ export function publishSystem(host: SimulatedHost): void {
   host.device("/dev/vfio/vfio", 10, 196);
   for (const spec of PROCESSES) host.processes.spawn(spec);
   for (const program of host.commands.keys()) tree.put(program, new File("", 0o755));
-  tree.file("/etc/passwd", "root:x:0:0:root:/root:/bin/bash\nann:x:1000:1000:Ann:/home/ann:/bin/bash\n");
+  tree.file("/etc/passwd", passwd(machine));
   tree.file("/proc/sys/kernel/osrelease", () => `${host.kernel}\n`, 0o444);
   const [total, available] = machine.memoryKiB ?? [32 << 20, 24 << 20];
   tree.file(
@@ -141,7 +138,6 @@ export function publishSystem(host: SimulatedHost): void {
   publishIommu(host);
   publishHugepages(host);
   publishRoutes(host);
-  publishConsoles(host);
   for (const [path, text] of Object.entries(machine.files ?? {})) {
     if (path.endsWith("/")) tree.folder(path);
     else tree.file(path, text);

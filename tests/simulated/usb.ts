@@ -4,9 +4,9 @@
  * @module
  */
 
-import { Nodes } from "./drivers.ts";
 import type { SimulatedHost } from "./host.ts";
 import type { UsbSpec } from "./machine.ts";
+import { Nodes } from "./nodes.ts";
 import type { PciFunction } from "./pci-function.ts";
 
 /** Protocol of a HID interface: boot keyboard or mouse. */

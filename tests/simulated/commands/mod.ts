@@ -10,10 +10,13 @@ import { Hung } from "../errno.ts";
 import type { SimulatedHost } from "../host.ts";
 import type { SimulatedProcess } from "../processes.ts";
 import { asBytes, asText, nameOf } from "../tree.ts";
+import { loginctl } from "./loginctl.ts";
+import { grep } from "./grep.ts";
 import { ls } from "./ls.ts";
-import { modprobe } from "./modprobe.ts";
-import { head, kill, mkdir, mount, virsh } from "./small.ts";
+import { modprobe, rmmod } from "./modprobe.ts";
+import { head, kill, mkdir, mount, udevadm, virsh } from "./small.ts";
 import { stat } from "./stat.ts";
+import { systemctl } from "./systemctl.ts";
 
 /** What a program of the system leaves: status and output. */
 export interface Done {
@@ -23,6 +26,8 @@ export interface Done {
   readonly stdout?: string | Uint8Array;
   /** Standard error. */
   readonly stderr?: string;
+  /** It goes on until it is killed. */
+  readonly goesOn?: true;
 }
 
 /** A program of the system; it does what it does at once, when its start has taken its time. */
@@ -30,14 +35,20 @@ export type CommandFunction = (host: SimulatedHost, args: readonly string[], std
 
 /** All of them. */
 export const COMMANDS: Readonly<Record<string, CommandFunction>> = {
+  "/usr/bin/grep": grep,
   "/usr/bin/head": head,
   "/usr/bin/kill": kill,
+  "/usr/bin/loginctl": loginctl,
   "/usr/bin/ls": ls,
   "/usr/bin/mkdir": mkdir,
   "/usr/bin/mount": mount,
   "/usr/bin/stat": stat,
+  "/usr/bin/systemd-inhibit": () => ({ code: 0, goesOn: true }),
+  "/usr/bin/systemctl": systemctl,
+  "/usr/bin/udevadm": udevadm,
   "/usr/bin/virsh": virsh,
   "/usr/sbin/modprobe": modprobe,
+  "/usr/sbin/rmmod": rmmod,
 };
 
 /** A program that runs. */
@@ -60,7 +71,7 @@ function startTheirs(
     if (process.gone) return;
     try {
       left = host.as(process.pid, () => act(host, args, asText(stdin ?? "")));
-      host.processes.end(process, left.code);
+      if (!left.goesOn) host.processes.end(process, left.code);
     } catch (error) {
       if (!(error instanceof Hung)) throw error;
       host.processes.hang(process, error);

@@ -4,9 +4,8 @@
  * @module
  */
 
-import { Hung } from "../errno.ts";
+import { errorText } from "../errno.ts";
 import type { SimulatedHost } from "../host.ts";
-import { asText } from "../tree.ts";
 import type { CommandFunction } from "./mod.ts";
 
 /** Is there an `install MODULE /bin/false` for it in the administrator's or the runtime's rules? */
@@ -31,13 +30,10 @@ function one(host: SimulatedHost, name: string, remove: boolean): string {
   if (remove && module.loaded && host.modules.used(key) > 0) return `modprobe: FATAL: Module ${key} is in use.\n`;
   if (module.loaded !== remove || module.builtin) return "";
   try {
-    host.operate("modprobe", key, undefined, () => remove ? host.modules.unload(key) : host.modules.load(key));
+    host.operate("modprobe", key, undefined, () => remove ? host.modules.unloadAll(key) : host.modules.load(key));
     return "";
   } catch (error) {
-    if (error instanceof Hung) throw error;
-    return `modprobe: ERROR: could not ${remove ? "remove" : "insert"} '${key}': ${
-      asText((error as Error).message).replace(/ \(.*/, "")
-    }\n`;
+    return `modprobe: ERROR: could not ${remove ? "remove" : "insert"} '${key}': ${errorText(error)}\n`;
   }
 }
 
@@ -50,4 +46,15 @@ export const modprobe: CommandFunction = (host, args) => {
   const all = remove || options.includes("-a") ? names : names.slice(0, 1);
   const stderr = all.map((name) => one(host, name, remove)).join("");
   return { code: stderr === "" ? 0 : 1, stderr };
+};
+
+/** `rmmod -- MODULE`: this one alone, whatever it needed. */
+export const rmmod: CommandFunction = (host, args) => {
+  const name = args.at(-1)!;
+  if (!host.modules.all.get(name)?.loaded) {
+    return { code: 1, stderr: `rmmod: ERROR: Module ${name} is not currently loaded\n` };
+  }
+  if (host.modules.used(name) > 0) return { code: 1, stderr: `rmmod: ERROR: Module ${name} is in use\n` };
+  host.operate("rmmod", name, undefined, () => host.modules.unload(name));
+  return { code: 0 };
 };

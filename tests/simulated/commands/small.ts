@@ -5,6 +5,7 @@
  */
 
 import { readFile } from "../files.ts";
+import { type Signal, SIGNALS } from "../processes.ts";
 import { asBytes } from "../tree.ts";
 import type { CommandFunction } from "./mod.ts";
 
@@ -25,12 +26,16 @@ export const head: CommandFunction = (host, args) => {
   return { code: 0, stdout: asBytes(data).slice(0, count) };
 };
 
-/** `kill -KILL -- PID`, or -PID for its group; here, every program is a group of its own. */
-export const kill: CommandFunction = (host, args) => {
-  const pid = Math.abs(Number(operands(args)[0]));
-  if (!host.processes.all.has(pid)) return { code: 1, stderr: `kill: (${pid}) - No such process\n` };
-  host.processes.kill(pid);
-  return { code: 0 };
+/** `kill -SIGNAL -- PID...`, or -PID for its group; here, every program is a group of its own. */
+export const kill: CommandFunction = ({ processes }, args) => {
+  const signal = args[0]?.slice(1) as Signal;
+  if (!Object.hasOwn(SIGNALS, signal)) return { code: 1, stderr: `kill: unknown signal ${args[0]}\n` };
+  const stderr = operands(args.slice(1)).map((operand) => Math.abs(Number(operand))).map((pid) => {
+    if (!processes.all.has(pid)) return `kill: (${pid}) - No such process\n`;
+    processes.signal(pid, signal);
+    return "";
+  }).join("");
+  return { code: stderr === "" ? 0 : 1, stderr };
 };
 
 /** `mkdir -p -m MODE -- FOLDER...`. */
@@ -53,6 +58,16 @@ export const mount: CommandFunction = (host, args) => {
     return { code: 32, stderr: `mount: ${folder}: sysfs already mounted.\n` };
   }
   host.mounted.add(type);
+  return { code: 0 };
+};
+
+/** How long udev takes for what it has in its queue. */
+const SETTLE_MS = 20;
+
+/** `udevadm settle --timeout=SECONDS`. */
+export const udevadm: CommandFunction = ({ clock }, args) => {
+  if (!/^settle --timeout=\d+$/.test(args.join(" "))) return { code: 1, stderr: "udevadm: unknown form\n" };
+  clock.advance(SETTLE_MS);
   return { code: 0 };
 };
 

@@ -1,0 +1,79 @@
+/**
+ * What runs on a machine beside single processes, as plain data: units of systemd and sessions of logind. Another init
+ * system has its own list beside these, and files like tests/simulated/systemd.ts of its own.
+ *
+ * @module
+ */
+
+import type { ProcessSpec } from "./machine.ts";
+
+/** A unit of systemd. */
+export interface UnitSpec {
+  /** `gdm.service`, `graphical-session.target`, `pipewire.socket`. */
+  readonly name: string;
+  /** Other names of it: `display-manager.service`. */
+  readonly aliases?: readonly string[];
+  /** Id of the user whose manager has it; without it, the system has it. */
+  readonly user?: number;
+  /** Slice that it is in: `session.slice`; `app.slice`, or `system.slice` of the system, where this is not said. */
+  readonly slice?: string;
+  /**
+   * When the machine, or the manager of its user, is up; `active` where this is not said. `activating`: it becomes
+   * active after `startsAfter`; `queued`: so too, and until then it is inactive with a job, as one that waits for
+   * others.
+   */
+  readonly state?: "active" | "inactive" | "activating" | "queued";
+  /** What is started with it, in its control group; the first is its main process. */
+  readonly processes?: readonly ProcessSpec[];
+  /** Milliseconds from `start` until it is active and its processes are there; 0 where this is not said. */
+  readonly startsAfter?: number;
+  /** Milliseconds from `stop` until its processes get TERM; 0 where this is not said. */
+  readonly stopsAfter?: number;
+  /** It is started again when its main process ends by itself. */
+  readonly restart?: "always";
+  /** After so many starts there is no other before `reset-failed`; 5 within 10 seconds where this is not said. */
+  readonly startLimit?: number;
+  /** Units of the same manager that start when it is started, as with Wants. */
+  readonly starts?: readonly string[];
+  /** Units of the same manager that stop with it, as with PartOf and BindsTo. */
+  readonly stops?: readonly string[];
+  /** Sockets that start it again while they are active. */
+  readonly triggeredBy?: readonly string[];
+  /**
+   * Sessions that it starts when it is started, and when the last session that is its own has ended: the greeter of a
+   * display manager; a login that a getty does by itself, which then stands in for its main process.
+   */
+  readonly sessions?: readonly string[];
+}
+
+/** A session of logind. */
+export interface SessionSpec {
+  /** `2`, `c1`; one that is started a second time gets the next number. */
+  readonly id: string;
+  /** Its user's id. */
+  readonly uid: number;
+  /** Its user's name. */
+  readonly user: string;
+  /** Its seat; none for one from elsewhere. */
+  readonly seat?: "seat0";
+  /** What it shows. */
+  readonly type: "tty" | "x11" | "wayland" | "unspecified";
+  /** What it is for. */
+  readonly class: "user" | "greeter" | "manager" | "background";
+  /** Somebody is logged in from elsewhere. */
+  readonly remote?: boolean;
+  /** `tty2`, `pts/0`. */
+  readonly tty?: string;
+  /** The PAM service: `gdm-password`, `login`, `sshd`. */
+  readonly service: string;
+  /** What is in its scope; the first is its leader. */
+  readonly processes: readonly ProcessSpec[];
+  /** Unit of the system that it belongs to, and that it ends with: its display manager, its getty. */
+  readonly unit?: string;
+  /** It lives on when that unit stops (docs/vfio.md F10). */
+  readonly survives?: boolean;
+  /** It is not there when the machine is up: a unit starts it later. */
+  readonly later?: boolean;
+  /** Device nodes that logind opens for it and keeps open until it is gone. */
+  readonly devices?: readonly string[];
+}
