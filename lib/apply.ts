@@ -42,10 +42,10 @@ async function intend(
   }
 }
 
-/** Takes one step. What the kernel answers does not say to what: that is added. */
-async function take(system: System, step: Step, { before }: Entry, timeoutMs: number): Promise<void> {
+/** Takes one step; gives what is worth knowing of it. What the kernel answers does not say to what: that is added. */
+async function take(system: System, step: Step, { before }: Entry, timeoutMs: number): Promise<string | void> {
   try {
-    await kindOf(step)!.apply(system, step, before, timeoutMs);
+    return await kindOf(step)!.apply(system, step, before, timeoutMs);
   } catch (error) {
     if (error instanceof AidError) throw error;
     throw new AidError(`${describe(step)}: ${(error as Error).message}`, "look at dmesg");
@@ -75,8 +75,9 @@ export async function* apply(
     last = undefined;
     if (entry.state === "intended") {
       const began = system.now();
-      await take(system, step, entry, deadline - began);
-      const over = entry = { ...entry, state: "done", ms: system.now() - began };
+      const limit = "limitMs" in step ? step.limitMs : Infinity;
+      const note = await take(system, step, entry, Math.min(limit, deadline - began));
+      const over = entry = { ...entry, state: "done", ms: system.now() - began, ...(note ? { note } : {}) };
       // but others may be waiting for a shared thing
       if (sharedName(step) === undefined) last = over;
       else await update(system, uuid, (journal) => finished(journal, over));

@@ -7,6 +7,7 @@
 
 import { AidError } from "./errors.ts";
 import { type Entry, type Journal, readJournal, readJournals, saveJournal } from "./journal.ts";
+import { type Away, isAway } from "./leave-step.ts";
 import type { Step } from "./step.ts";
 import { kindOf } from "./steps/mod.ts";
 import type { System } from "./system.ts";
@@ -65,6 +66,13 @@ export function unknownClaims(system: System, uuid: string): string[] {
 /** Which function is whose, by the journals of the other guests. */
 export function claimsOf(journals: readonly Journal[]): Record<string, string> {
   return Object.fromEntries(journals.flatMap(({ claims, guest }) => claims.map((claim) => [claim, guest.name])));
+}
+
+/** Steps by which these guests keep the desktop away from its cards at this moment. */
+export function awayOf(journals: readonly Journal[]): Away[] {
+  return journals.flatMap(({ entries }) => entries)
+    .filter(({ state }) => state === "intended" || state === "done" || state === "skipped")
+    .map(({ step }) => step).filter(isAway);
 }
 
 /** What a step has in common with steps of other guests; undefined for a step that is the guest's own. */

@@ -1,16 +1,8 @@
 /**
- * /etc/virt-aid/config.xml: what an administrator may say. A hand-over needs none of it; docs/config.example.xml explains
- * every element.
+ * What an administrator may say, as data. A hand-over needs none of it; lib/config-file.ts reads it.
  *
  * @module
  */
-
-import { AidError, printable } from "./errors.ts";
-import type { System } from "./system.ts";
-import { elements, find, present, quote, readXml, textOf, type XmlElement, XmlProblem } from "./xml.ts";
-
-/** Where the config is. */
-export const CONFIG_FILE = "/etc/virt-aid/config.xml";
 
 /** What a hand-over may take from the host although the host is worse off without it. */
 export interface Allow {
@@ -30,6 +22,18 @@ export interface ExpectedDevice {
   readonly product: string;
 }
 
+/** How a hand-over deals with what uses a card on the host. */
+export interface DesktopPolicy {
+  /** What becomes of programs that neither belong to the desktop nor are in the list of services. */
+  readonly holders: "refuse" | "terminate";
+  /** The text console stays bound: on some hosts the kernel crashes when it is not (docs/vfio.md F32). */
+  readonly keepConsoles: boolean;
+  /** The display manager starts again on the cards that are left, while the guest runs. */
+  readonly restart: boolean;
+  /** How long services and sessions get to end, each, in seconds. */
+  readonly wait: number;
+}
+
 /** What holds for one guest alone. */
 export interface GuestConfig {
   /** The guest's name. */
@@ -38,6 +42,10 @@ export interface GuestConfig {
   readonly allow: Partial<Allow>;
   /** Go before the devices of all guests that are at the same addresses. */
   readonly devices: readonly ExpectedDevice[];
+  /** Goes before what is said for all guests. */
+  readonly desktop: Partial<DesktopPolicy>;
+  /** Are stopped beside those for all guests. */
+  readonly services: readonly string[];
 }
 
 /** The config. */
@@ -46,163 +54,43 @@ export interface Config {
   readonly allow: Allow;
   /** What has to be where, for all guests. */
   readonly devices: readonly ExpectedDevice[];
+  /** What becomes of the desktop, for all guests. */
+  readonly desktop: DesktopPolicy;
+  /** Services that are stopped, for all guests. */
+  readonly services: readonly string[];
   /** What holds for one guest alone. */
   readonly guests: readonly GuestConfig[];
 }
 
 /** The config where there is no file. */
-export const DEFAULT_CONFIG: Config = { allow: { lastKeyboard: false, onlyRoute: false }, devices: [], guests: [] };
-
-/** What an attribute's value has to look like. */
-interface Form {
-  /** All of the value. */
-  readonly pattern: RegExp;
-  /** The same in words. */
-  readonly words: string;
-}
-
-const YES_OR_NO: Form = { pattern: /^(yes|no)$/, words: "yes or no" };
-const NAME: Form = { pattern: /[^]/, words: "a guest's name" };
-const ID: Form = { pattern: /^0x[0-9a-f]{4}$/, words: "four lower case hexadecimal digits such as 0x10de" };
-const ADDRESS: Form = {
-  pattern: /^[0-9a-f]{4}:[0-9a-f]{2}:[01][0-9a-f]\.[0-7]$/,
-  words: "an address as `lspci -D` prints it, 0000:01:00.0",
+export const DEFAULT_CONFIG: Config = {
+  allow: { lastKeyboard: false, onlyRoute: false },
+  devices: [],
+  desktop: { holders: "refuse", keepConsoles: false, restart: false, wait: 15 },
+  services: [],
+  guests: [],
 };
 
-/** What an element may hold. */
-interface Allowed {
-  /** Attributes that may be there. */
-  readonly optional?: Readonly<Record<string, Form>>;
-  /** Attributes that have to be there. */
-  readonly needed?: Readonly<Record<string, Form>>;
-  /** The attribute by which elements of this name in one parent differ; without it there is one at most. */
-  readonly key?: string;
-  /** Elements that may be in it. */
-  readonly children?: readonly string[];
-}
-
-/** Everything that the file may have. */
-const ALLOWED: Readonly<Record<string, Allowed>> = {
-  "virt-aid": { children: ["allow", "device", "guest"] },
-  allow: { optional: { "last-keyboard": YES_OR_NO, "only-route": YES_OR_NO } },
-  device: { needed: { address: ADDRESS, vendor: ID, product: ID }, key: "address" },
-  guest: { needed: { name: NAME }, key: "name", children: ["allow", "device"] },
-};
-
-/** Holds an element and all in it against the table. */
-function check(element: XmlElement): void {
-  const name = element.name.raw;
-  const { optional, needed, children = [] } = ALLOWED[name]!;
-  const forms: Readonly<Record<string, Form>> = { ...needed, ...optional };
-  const fail = (message: string, hint: string, where = element): never => {
-    throw new XmlProblem(where, message, hint);
-  };
-  const known = (what: string, names: readonly string[]) => `<${name}> may have ${names.join(", ") || `no ${what}`}`;
-
-  for (const [attribute, value] of Object.entries(element.attributes)) {
-    if (!Object.hasOwn(forms, attribute)) {
-      fail(`<${name}> has an unknown attribute ${quote(attribute)}`, known("attributes", Object.keys(forms)));
-    }
-    const { pattern, words } = forms[attribute]!;
-    if (!pattern.test(value)) fail(`${attribute} is ${quote(value)}`, `make ${attribute} ${words}`);
-  }
-  for (const [attribute, { words }] of Object.entries(needed ?? {})) {
-    if (!Object.hasOwn(element.attributes, attribute)) {
-      fail(`<${name}> has no ${attribute}`, `add ${attribute}, ${words}`);
-    }
-  }
-  const text = textOf(element).trim();
-  if (text !== "") fail(`<${name}> has text in it: ${quote(text)}`, "remove the text, or make it a comment");
-
-  const seen = new Set<string>();
-  for (const child of elements(element)) {
-    const kind = child.name.raw;
-    if (!children.includes(kind)) fail(`<${name}> has an unknown <${kind}> in it`, known("elements", children), child);
-    check(child);
-    const key = ALLOWED[kind]!.key;
-    const own = key === undefined ? kind : `${kind} ${child.attributes[key]}`;
-    if (seen.has(own)) fail(`<${name}> has ${quote(own)} twice in it`, "make one of the two", child);
-    seen.add(own);
-  }
-}
-
-/** What `<allow>` in an element says; nothing where there is none. */
-function readAllow(parent: XmlElement): Partial<Allow> {
-  const attributes = find(parent, "allow")?.attributes ?? {};
-  const says = (attribute: string) =>
-    Object.hasOwn(attributes, attribute) ? attributes[attribute] === "yes" : undefined;
-  return present({ lastKeyboard: says("last-keyboard"), onlyRoute: says("only-route") });
-}
-
-/** The `<device>` elements in an element. */
-function readDevices(parent: XmlElement): ExpectedDevice[] {
-  return elements(parent, "device").map(({ attributes }) => ({
-    address: attributes.address!,
-    vendor: attributes.vendor!,
-    product: attributes.product!,
-  }));
-}
-
-/**
- * Reads a config.
- *
- * @throws {AidError} If it is not well-formed, or has anything in it that is not known: a word that is misspelt would
- * else be a check that is not made. The message begins with `/etc/virt-aid/config.xml:LINE:COLUMN`.
- * @example
- * ```ts
- * import { assertEquals } from "@std/assert";
- * import { configFor, parseConfig } from "./config.ts";
- *
- * const config = parseConfig(`
- *   <virt-aid>
- *     <device address="0000:01:00.0" vendor="0x10de" product="0x2684"/>
- *     <guest name="win11"><allow last-keyboard="yes"/></guest>
- *   </virt-aid>`);
- * assertEquals(configFor(config, "win11").allow, { lastKeyboard: true, onlyRoute: false });
- * assertEquals(configFor(config, "linux").allow, { lastKeyboard: false, onlyRoute: false });
- * ```
- */
-export function parseConfig(xml: string): Config {
-  return readXml(CONFIG_FILE, xml, "docs/config.example.xml shows what may be in it", (root) => {
-    if (root.name.raw !== "virt-aid") {
-      throw new XmlProblem(root, `this is a <${root.name.raw}>, not a <virt-aid>`, "put all of it into <virt-aid>");
-    }
-    check(root);
-    return {
-      allow: { ...DEFAULT_CONFIG.allow, ...readAllow(root) },
-      devices: readDevices(root),
-      guests: elements(root, "guest").map((guest) => ({
-        name: guest.attributes.name!,
-        allow: readAllow(guest),
-        devices: readDevices(guest),
-      })),
-    };
-  });
-}
-
-/**
- * Reads the machine's config.
- *
- * @returns The config; the default one where there is no file.
- * @throws {AidError} If the file cannot be read, or `parseConfig` does not take it.
- */
-export function readConfig(system: Pick<System, "read">): Config {
-  let xml: string | undefined;
-  try {
-    xml = system.read(CONFIG_FILE);
-  } catch (error) {
-    const { message } = error as Error;
-    throw new AidError(
-      `${CONFIG_FILE} cannot be read: ${printable(message)}`,
-      "it has to be a file that root can read",
-    );
-  }
-  return xml === undefined ? DEFAULT_CONFIG : parseConfig(xml);
+/** What holds for a guest. */
+export interface GuestPolicy {
+  /** What its hand-over may take from the host. */
+  readonly allow: Allow;
+  /** What has to be at which address. */
+  readonly devices: readonly ExpectedDevice[];
+  /** What becomes of the desktop. */
+  readonly desktop: DesktopPolicy;
+  /** Services that are stopped. */
+  readonly services: readonly string[];
 }
 
 /** What holds for a guest: its own words first, then those for all guests. */
-export function configFor(config: Config, guest: string): Pick<Config, "allow" | "devices"> {
+export function configFor(config: Config, guest: string): GuestPolicy {
   const own = config.guests.find(({ name }) => name === guest);
   const devices = new Map([...config.devices, ...own?.devices ?? []].map((device) => [device.address, device]));
-  return { allow: { ...config.allow, ...own?.allow }, devices: [...devices.values()] };
+  return {
+    allow: { ...config.allow, ...own?.allow },
+    devices: [...devices.values()],
+    desktop: { ...config.desktop, ...own?.desktop },
+    services: [...new Set([...config.services, ...own?.services ?? []])],
+  };
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { printable } from "./errors.ts";
 import type { Journal } from "./journal.ts";
 import { openLog } from "./log.ts";
 import type { System } from "./system.ts";
@@ -46,4 +47,27 @@ function write(system: System, journal: Journal, outcome: Outcome): void {
   system.save(`${HISTORY}/${name}`, JSON.stringify(past));
   const names = system.list(HISTORY).filter((file) => file.endsWith(".json"));
   for (const old of names.slice(0, Math.max(0, names.length - KEEP))) system.remove(`${HISTORY}/${old}`);
+}
+
+/** Outcomes of starts that did not come to a running guest. */
+const FAILED: readonly Outcome[] = ["refused", "rolled back"];
+
+/**
+ * Why the last start failed, one line for people: the desktop that comes back has forgotten what it was told, and so may
+ * the person.
+ *
+ * @param uuid Of this guest; of any without it.
+ * @returns Undefined where it went well, or where there was none.
+ */
+export function lastFailure(system: System, uuid?: string): string | undefined {
+  const ending = uuid === undefined ? ".json" : `-${uuid}.json`;
+  const newest = system.list(HISTORY).findLast((name) => name.endsWith(ending));
+  if (newest === undefined) return undefined;
+  try {
+    const past = JSON.parse(system.read(`${HISTORY}/${newest}`) ?? "") as Past;
+    if (!FAILED.includes(past.outcome)) return undefined;
+    return printable(`the last start of ${past.guest.name}, ${past.began}, was ${past.outcome}: ${past.reason ?? "?"}`);
+  } catch {
+    return undefined; // a file that somebody else has written
+  }
 }

@@ -45,6 +45,8 @@ export interface Entry {
   readonly undoMs?: number;
   /** Why its undo failed. */
   readonly error?: string;
+  /** What is worth knowing although the step, or its undo, went well. */
+  readonly note?: string;
 }
 
 /** The libvirt daemon that asked for the start: as long as it lives, it will call release. */

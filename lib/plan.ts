@@ -5,13 +5,19 @@
  * @module
  */
 
-import { type Config, configFor } from "./config.ts";
+import { type Config, configFor, type DesktopPolicy } from "./config.ts";
 import type { Domain } from "./domain.ts";
+import { FRAME_BUFFER_CONSOLE } from "./host/console.ts";
+import type { Display } from "./host/display.ts";
+import { GPU_SERVICES } from "./host/gpu-drivers.ts";
+import type { Holder } from "./host/holders.ts";
 import type { Host, Question } from "./host/mod.ts";
+import { type Leave, leaveOf } from "./leave.ts";
+import { againSteps, awakeSteps, leaveSteps } from "./leave-steps.ts";
 import type { Finding } from "./preflight/finding.ts";
 import { preflight } from "./preflight/mod.ts";
 import { driverOfModel, PLAIN_DRIVER, type Target, targetsOf } from "./preflight/targets.ts";
-import type { SetPower, Step } from "./step.ts";
+import type { Away, SetPower, Step } from "./step.ts";
 
 /** What a start would do. */
 export interface Plan {
@@ -23,13 +29,16 @@ export interface Plan {
   readonly refusals: readonly Finding[];
   /** What else is worth knowing. */
   readonly warnings: readonly Finding[];
+  /** Who has one of its functions open now: those of the desktop go with that, all others are among the refusals. */
+  readonly holders: readonly Holder[];
   /** PCI functions that no other guest may have from now on. */
   readonly claims: readonly string[];
 }
 
 /** What has to be known of the host to plan for a guest. */
-export function questionFor(domain: Domain): Question {
+export function questionFor(domain: Domain, config: Config): Question {
   return {
+    services: [...new Set([...GPU_SERVICES, ...configFor(config, domain.name).services])],
     pci: domain.pci.map((device) => device.address),
     drivers: [
       ...new Set([
@@ -48,9 +57,32 @@ export function questionFor(domain: Domain): Question {
   };
 }
 
-/** The steps for functions that have to move, each kind for all of them before the next kind. */
-function stepsFor(targets: readonly Target[]): Step[] {
-  const moving = targets.filter(({ fn, driver }) => fn.driver !== driver);
+/** What the host shows on a card: remembered first, then taken off it. */
+function screenSteps(displays: readonly Display[], policy: DesktopPolicy): Step[] {
+  const console = !policy.keepConsoles && displays.some((display) => display.console);
+  return [
+    ...displays.map(({ address }): Step => ({ kind: "remember-display", address })),
+    ...console ? [{ kind: "unbind-console", console: FRAME_BUFFER_CONSOLE } as const] : [],
+    ...displays.flatMap(({ firmware }) => firmware.map((device): Step => ({ kind: "unbind-firmware", device }))),
+  ];
+}
+
+/** Modules that go with the last of their cards, and those that nobody may load until the cards are back. */
+function moduleSteps(displays: readonly Display[], limitMs: number): { unload: Step[]; block: Step[] } {
+  const going = new Set(displays.map(({ address }) => address));
+  // a module that another card needs stays, and the card leaves it as it is
+  const free = displays.filter(({ unload, sharing }) =>
+    unload.length > 0 && sharing.every((other) => going.has(other))
+  );
+  const modules = [...new Set(free.flatMap(({ unload }) => unload))];
+  return {
+    unload: modules.map((module): Step => ({ kind: "unload-module", module, limitMs })),
+    block: modules.length > 0 ? [{ kind: "block-modules", driver: modules.at(-1)!, modules }] : [],
+  };
+}
+
+/** The functions change hands, each kind of step for all of them before the next kind. */
+function moveSteps(moving: readonly Target[], { unload, block }: ReturnType<typeof moduleSteps>): Step[] {
   const awake = ({ fn: { address } }: Target): SetPower => ({
     kind: "set-power",
     address,
@@ -58,19 +90,48 @@ function stepsFor(targets: readonly Target[]): Step[] {
     value: "on",
   });
   return [
-    ...[...new Set(moving.map((target) => target.driver))].map((module): Step => ({ kind: "load-module", module })),
     ...moving.flatMap((target): Step[] => [
       { kind: "set-power", address: target.fn.address, attribute: "d3cold_allowed", value: "0" },
       awake(target),
     ]),
     // on all of them before the first is unbound: nothing can probe a function that waits for its turn
     ...moving.map(({ fn, driver }): Step => ({ kind: "set-override", address: fn.address, driver })),
+    ...unload,
     ...moving.flatMap(({ fn: { address, driver, module } }): Step[] =>
       driver === undefined ? [] : [{ kind: "unbind", address, driver, module }]
     ),
+    // after the functions have left: on the way back they may be loaded before the first function goes home
+    ...block,
     ...moving.map(({ fn, driver }): Step => ({ kind: "bind", address: fn.address, driver })),
     ...moving.map((target): Step => ({ ...awake(target), again: true })),
+  ];
+}
+
+/** All steps. */
+function stepsFor(
+  guest: string,
+  targets: readonly Target[],
+  host: Host,
+  leave: Leave,
+  policy: DesktopPolicy,
+  away: readonly Away[],
+): Step[] {
+  const moving = targets.filter(({ fn, driver }) => fn.driver !== driver);
+  const addresses = moving.map(({ fn }) => fn.address);
+  const displays = host.displays.filter(({ address }) => addresses.includes(address));
+  const cardLeft = host.displays.some((display) => !displays.includes(display));
+  // the desktop that another guest has sent away would be back on our card as soon as that guest ends
+  const shared = away.filter(({ cards }) => displays.some(({ address }) => cards.includes(address)));
+  const { desktop } = host;
+  return [
+    ...[...new Set(moving.map((target) => target.driver))].map((module): Step => ({ kind: "load-module", module })),
+    ...desktop && displays.length > 0 ? awakeSteps(desktop, guest) : [],
+    ...shared,
+    ...desktop ? leaveSteps(leave, desktop, policy, addresses) : [],
+    ...screenSteps(displays, policy),
+    ...moveSteps(moving, moduleSteps(displays, policy.wait * 1000)),
     ...targets.map(({ fn, driver }): Step => ({ kind: "verify", address: fn.address, driver })),
+    ...desktop ? againSteps(leave, desktop, policy, cardLeft) : [],
   ];
 }
 
@@ -79,20 +140,25 @@ function stepsFor(targets: readonly Target[]): Step[] {
  *
  * @param domain The guest, by `parseDomain`.
  * @param config The config, by `readConfig`.
- * @param host The host as it is, by `readHost` with `questionFor(domain)`.
+ * @param host The host as it is, by `readHost` with `questionFor(domain, config)`.
+ * @param away Steps by which other guests keep the desktop away, by `awayOf`.
  */
-export function planStart(domain: Domain, config: Config, host: Host): Plan {
+export function planStart(domain: Domain, config: Config, host: Host, away: readonly Away[] = []): Plan {
   // without a PCI function there is nothing of ours to do, and libvirt itself says what else is missing
   if (domain.pci.length === 0) {
-    return { guest: { name: domain.name, uuid: domain.uuid }, steps: [], refusals: [], warnings: [], claims: [] };
+    const guest = { name: domain.name, uuid: domain.uuid };
+    return { guest, steps: [], refusals: [], warnings: [], holders: [], claims: [] };
   }
   const targets = targetsOf(domain, host);
-  const { refusals, warnings } = preflight({ domain, host, targets, ...configFor(config, domain.name) });
+  const policy = configFor(config, domain.name);
+  const leave = leaveOf({ host, targets, ...policy });
+  const { refusals, warnings } = preflight({ domain, host, targets, leave, ...policy });
   return {
     guest: { name: domain.name, uuid: domain.uuid },
-    steps: refusals.length > 0 ? [] : stepsFor(targets),
+    steps: refusals.length > 0 ? [] : stepsFor(domain.name, targets, host, leave, policy.desktop, away),
     refusals,
     warnings,
+    holders: host.holders.filter(({ address }) => targets.some(({ fn }) => fn.address === address)),
     claims: targets.map(({ fn }) => fn.address),
   };
 }

@@ -5,7 +5,19 @@
  * @module
  */
 
+import type {
+  EndProcess,
+  EndSession,
+  InhibitSleep,
+  Limited,
+  MaskUnits,
+  StartService,
+  StopService,
+  WaitUnused,
+} from "./leave-step.ts";
 import type { System } from "./system.ts";
+
+export type * from "./leave-step.ts";
 
 /** Loads a module that the hand-over needs. It stays loaded: another guest or libvirt may use it by then. */
 export interface LoadModule {
@@ -75,8 +87,68 @@ export interface Verify {
   readonly driver: string;
 }
 
+/** Unloads a module that keeps its cards while it is loaded. */
+export interface UnloadModule extends Limited {
+  /** Discriminant. */
+  readonly kind: "unload-module";
+  /** The module's name, `nvidia_drm`. */
+  readonly module: string;
+}
+
+/** Keeps modules from being loaded: rules of udev try to as long as a card has not got them (docs/vfio.md M2). */
+export interface BlockModules {
+  /** Discriminant. */
+  readonly kind: "block-modules";
+  /** The driver that they belong to. */
+  readonly driver: string;
+  /** Their names. */
+  readonly modules: readonly string[];
+}
+
+/** Takes the text console off the frame buffers: under it no driver lets go of a screen (docs/vfio.md 4.2, F7). */
+export interface UnbindConsole {
+  /** Discriminant. */
+  readonly kind: "unbind-console";
+  /** What the kernel calls it, `frame buffer device`: its number differs from host to host, and from time to time. */
+  readonly console: string;
+}
+
+/** Takes a frame buffer of the firmware from its driver: it keeps a card's memory reserved (docs/vfio.md 4.3, F9). */
+export interface UnbindFirmware {
+  /** Discriminant. */
+  readonly kind: "unbind-firmware";
+  /** The platform device, `simple-framebuffer.0`. */
+  readonly device: string;
+}
+
+/** Remembers what a display function showed; its undo looks whether all of that is back. */
+export interface RememberDisplay {
+  /** Discriminant. */
+  readonly kind: "remember-display";
+  /** The function. */
+  readonly address: string;
+}
+
 /** One step of a hand-over, plain data. */
-export type Step = LoadModule | SetOverride | Unbind | Bind | SetPower | Verify;
+export type Step =
+  | LoadModule
+  | InhibitSleep
+  | UnloadModule
+  | BlockModules
+  | MaskUnits
+  | StopService
+  | StartService
+  | EndSession
+  | EndProcess
+  | WaitUnused
+  | RememberDisplay
+  | UnbindConsole
+  | UnbindFirmware
+  | SetOverride
+  | Unbind
+  | Bind
+  | SetPower
+  | Verify;
 
 /** What `look` saw before the step: goes into the journal, and is all that `undo` has to go by. */
 export interface Before {
@@ -96,8 +168,14 @@ export interface StepKind<S extends Step> {
   shared?(step: S): string;
   /** The state now. Only looks. */
   look(system: System, step: S): Before;
-  /** Does it within `timeoutMs`, reads back what it wrote, throws if that does not hold. */
-  apply(system: System, step: S, before: Before, timeoutMs: number): Promise<void> | void;
-  /** Takes it back. May be called twice, or for a step that a kill kept from happening. Throws if that does not hold. */
-  undo(system: System, step: S, before: Before, timeoutMs: number): Promise<void> | void;
+  /**
+   * Does it within `timeoutMs`, reads back what it wrote, throws if that does not hold; gives a line for people where the
+   * guest can do without.
+   */
+  apply(system: System, step: S, before: Before, timeoutMs: number): Promise<string | void> | string | void;
+  /**
+   * Takes it back. May be called twice, or for a step that a kill kept from happening. Throws if that does not hold; gives
+   * a line for people where something is worth knowing that no further undo would change.
+   */
+  undo(system: System, step: S, before: Before, timeoutMs: number): Promise<string | void> | string | void;
 }

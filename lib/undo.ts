@@ -66,7 +66,7 @@ function complaint(entry: Entry, hung: ReadonlySet<string>): string | undefined 
 async function undoEntry(
   system: System,
   uuid: string,
-  { error: _earlier, ...entry }: Entry,
+  { error: _earlier, note: _said, ...entry }: Entry,
   deadline: number,
   save: (entry: Entry) => void,
 ): Promise<Entry> {
@@ -79,8 +79,8 @@ async function undoEntry(
     else if (await decided(system, () => passOn(system, uuid, entry) ?? undoing())) {
       return { ...entry, state: "passed-on" };
     }
-    await kind.undo(system, entry.step, entry.before, Math.max(deadline - began, LEAST_MS));
-    return { ...entry, state: "undone", undoMs: system.now() - began };
+    const note = await kind.undo(system, entry.step, entry.before, Math.max(deadline - began, LEAST_MS));
+    return { ...entry, state: "undone", undoMs: system.now() - began, ...(note ? { note } : {}) };
   } catch (error) {
     return { ...entry, state: "undo-failed", error: (error as Error).message, undoMs: system.now() - began };
   }
@@ -181,8 +181,12 @@ export async function takeBack(
 ): Promise<void> {
   const began = system.now();
   for await (
-    const { step, state, error, undoMs = 0 } of undo(system, uuid, { ...options, deadline: began + options.waitMs })
+    const { step, state, error, note, undoMs = 0 } of undo(system, uuid, {
+      ...options,
+      deadline: began + options.waitMs,
+    })
   ) {
+    if (note) log.warn(note);
     if (error) log.error(`not taken back: ${describe(step)}: ${error}, ${Math.round(undoMs)} ms`);
     else log.info(`${state === "passed-on" ? "passed on" : "took back"}: ${describe(step)}: ${Math.round(undoMs)} ms`);
   }

@@ -77,7 +77,7 @@ Deno.test("virt-aid plan FILE.xml: every step in order, and nothing is done", as
   const { code, stdout } = await virtAid(["plan", "/root/win11.xml"], world);
   const lines = stdout.trimEnd().split("\n");
   assertEquals([code, lines[0]], [0, "A start of win11 would take these steps, and its end would take them back:"]);
-  assertEquals([lines[1], lines.at(-1)], ["   1. load vfio-pci", `  15. verify ${GPU} on vfio-pci`]);
+  assertEquals([lines[1], lines.at(-1)], ["   1. load vfio-pci", `  17. verify ${GPU} on vfio-pci`]);
   assertEquals([world.journals, world.history], [[], []]);
 });
 

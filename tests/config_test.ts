@@ -1,14 +1,7 @@
 import { assert, assertEquals, assertInstanceOf, assertMatch, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import {
-  type Config,
-  CONFIG_FILE,
-  configFor,
-  DEFAULT_CONFIG,
-  type GuestConfig,
-  parseConfig,
-  readConfig,
-} from "../lib/config.ts";
+import { type Config, configFor, DEFAULT_CONFIG, type GuestConfig } from "../lib/config.ts";
+import { CONFIG_FILE, parseConfig, readConfig } from "../lib/config-file.ts";
 import { AidError } from "../lib/errors.ts";
 import { RealSystem } from "../lib/real-system.ts";
 
@@ -20,10 +13,14 @@ Deno.test("the example says what it explains", () => {
   assertEquals(parseConfig(example), {
     allow: { lastKeyboard: false, onlyRoute: false },
     devices: [CARD, { address: "0000:01:00.1", vendor: "0x10de", product: "0x22ba" }],
+    desktop: { holders: "refuse", keepConsoles: false, restart: false, wait: 15 },
+    services: ["ollama.service"],
     guests: [{
       name: "win11",
       allow: { lastKeyboard: true },
       devices: [{ address: "0000:04:00.0", vendor: "0x1b21", product: "0x2142" }],
+      desktop: { wait: 20 },
+      services: [],
     }],
   });
 });
@@ -45,7 +42,12 @@ Deno.test("a guest's own words go before those for all guests", () => {
       <guest name="&lt;c&gt;"/>
     </virt-aid>`);
   const audio = { address: "0000:01:00.1", vendor: "0x10de", product: "0x22ba" };
-  const forAll = { allow: { lastKeyboard: false, onlyRoute: true }, devices: [CARD, audio] };
+  const forAll = {
+    allow: { lastKeyboard: false, onlyRoute: true },
+    devices: [CARD, audio],
+    desktop: DEFAULT_CONFIG.desktop,
+    services: [],
+  };
   assertEquals(configFor(config, "another"), forAll);
   assertEquals(configFor(config, "<c>"), forAll);
   assertEquals(configFor(config, "a"), { ...forAll, allow: { lastKeyboard: true, onlyRoute: false } });
@@ -63,9 +65,21 @@ Deno.test("what is wrong is told with its place and a remedy", () => {
       ["<!-- &x; --><virt-aid>\n<guest name='&#65;&#0;'/></virt-aid>", /:2:19: /, /example/],
       ["<!DOCTYPE virt-aid><virt-aid/>", /:1:3: DOCTYPE/, /example/],
       ["<virtaid/>", /:1:1: this is a <virtaid>, not a <virt-aid>$/, /into <virt-aid>/],
-      [inside("<alow/>"), /:2:15: <virt-aid> has an unknown <alow> in it$/, /may have allow, device, guest$/],
+      [
+        inside("<alow/>"),
+        /:2:15: <virt-aid> has an unknown <alow> in it$/,
+        /may have allow, device, desktop, service, guest$/,
+      ],
       [inside("<allow><device/></allow>"), /:2:22: <allow> has an unknown <device>/, /<allow> may have no elements$/],
-      [inside("<guest name='a'><guest name='b'/></guest>"), /:2:31: <guest> has/, /may have allow, device$/],
+      [
+        inside("<guest name='a'><guest name='b'/></guest>"),
+        /:2:31: <guest> has/,
+        /may have allow, device, desktop, service$/,
+      ],
+      [inside('<desktop wait="0"/>'), /:2:15: wait is "0"/, /a number of seconds from 1 to 25/],
+      [inside('<desktop holders="kill"/>'), /holders is "kill"/, /refuse or terminate/],
+      [inside("<service name='a b'/>"), /name is "a b"/, /a service's name/],
+      [inside("<service name='-x'/>"), /name is "-x"/, /a service's name/],
       [inside("<constructor/>"), /unknown <constructor>/, /may have/],
       [
         inside("\n<allow onlyroute='yes'/>"),
@@ -133,22 +147,37 @@ const devices = fc.uniqueArray(
   { selector: (it) => it.address },
 );
 const flags = { lastKeyboard: fc.boolean(), onlyRoute: fc.boolean() };
+const desktop = {
+  holders: fc.constantFrom("refuse" as const, "terminate" as const),
+  keepConsoles: fc.boolean(),
+  restart: fc.boolean(),
+  wait: fc.integer({ min: 1, max: 25 }),
+};
+const services = fc.uniqueArray(fc.constantFrom("ollama.service", "sunshine@ann.service", "a-b_c.socket"));
 const guest: fc.Arbitrary<GuestConfig> = fc.record({
   name: fc.string({ minLength: 1 }),
   allow: fc.record(flags, { requiredKeys: [], noNullPrototype: true }),
   devices,
+  desktop: fc.record(desktop, { requiredKeys: [], noNullPrototype: true }),
+  services,
 }, { noNullPrototype: true });
 const config: fc.Arbitrary<Config> = fc.record({
   allow: fc.record(flags, { noNullPrototype: true }),
   devices,
+  desktop: fc.record(desktop, { noNullPrototype: true }),
+  services,
   guests: fc.uniqueArray(guest, { selector: (it) => it.name }),
 }, { noNullPrototype: true });
 
 const escape = (text: string) => text.replace(/[<>&"]/g, (c) => `&#${c.charCodeAt(0)};`);
-const render = (it: Pick<GuestConfig, "allow" | "devices">) => {
+const render = (it: Omit<GuestConfig, "name">) => {
   const yes = (name: string, value?: boolean) => value === undefined ? "" : ` ${name}="${value ? "yes" : "no"}"`;
   return [
     `<allow${yes("last-keyboard", it.allow.lastKeyboard)}${yes("only-route", it.allow.onlyRoute)}/>`,
+    `<desktop${yes("keep-consoles", it.desktop.keepConsoles)}${yes("restart", it.desktop.restart)}${
+      it.desktop.holders ? ` holders="${it.desktop.holders}"` : ""
+    }${it.desktop.wait ? ` wait="${it.desktop.wait}"` : ""}/>`,
+    ...it.services.map((name) => `<service name="${name}"/>`),
     ...it.devices.map((d) => `<device address="${d.address}" vendor="${d.vendor}" product="${d.product}"/>`),
   ].join("\n");
 };

@@ -1,7 +1,8 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { HISTORY, remember } from "../lib/history.ts";
+import { HISTORY, lastFailure, remember } from "../lib/history.ts";
 import { LOG } from "../lib/log.ts";
 import { hostOf, journalOf, on } from "./on-host.ts";
+import { uuidOf } from "./simulated/guests.ts";
 
 Deno.test("a run that is over is kept with its outcome and end, without claims and state", async () => {
   const host = hostOf();
@@ -38,3 +39,20 @@ for (const name of ["var-full", "closed"]) {
     assertStringIncludes(host.tree.texts("/var/log")[LOG]!, "win11\tWARN\tthe history could not be written: ");
   });
 }
+
+Deno.test("the last failure: of any guest or of one, and none where the last start went well", async () => {
+  const host = hostOf();
+  await on(host, (system) => {
+    assertEquals(lastFailure(system), undefined);
+    const at = (second: number) => `2026-01-02T03:04:0${second}.000Z`;
+    remember(system, journalOf("win11", [], { began: at(1), reason: "0000:01:00.0 is held by blender" }), "refused");
+    const said = `the last start of win11, ${at(1)}, was refused: 0000:01:00.0 is held by blender`;
+    assertEquals([lastFailure(system), lastFailure(system, uuidOf("win11"))], [said, said]);
+    remember(system, journalOf("linux", [], { began: at(2) }), "returned");
+    assertEquals([lastFailure(system), lastFailure(system, uuidOf("win11"))], [undefined, said]);
+    remember(system, journalOf("win11", [], { began: at(3), reason: "a\nb" }), "rolled back");
+    assertEquals(lastFailure(system), `the last start of win11, ${at(3)}, was rolled back: a\\u{a}b`);
+    system.save("/var/lib/virt-aid/history/9.json", "{");
+    assertEquals(lastFailure(system), undefined, "not one of ours");
+  });
+});

@@ -40,7 +40,7 @@ class Guest {
     const system = world.host.start(() => new Promise(() => {}), { program: `/usr/bin/${name}` });
     await ensureViews(system);
     const domain = parseDomain(guestXml({ name, pci: [address] }));
-    const host = await readHost(system, questionFor(domain));
+    const host = await readHost(system, questionFor(domain, DEFAULT_CONFIG));
     const plan = await decided(system, () => {
       const plan = planStart(domain, DEFAULT_CONFIG, { ...host, claims: claimsOf(others(system, domain.uuid)) });
       const { guest, claims } = plan;

@@ -8,6 +8,7 @@ import { type Config, configFor, DEFAULT_CONFIG } from "../lib/config.ts";
 import { parseDomain } from "../lib/domain.ts";
 import { readHost } from "../lib/host/mod.ts";
 import { type Entry, type Journal, JOURNALS, saveJournal } from "../lib/journal.ts";
+import { leaveOf } from "../lib/leave.ts";
 import { questionFor } from "../lib/plan.ts";
 import type { Facts } from "../lib/preflight/finding.ts";
 import { targetsOf } from "../lib/preflight/targets.ts";
@@ -57,8 +58,10 @@ export async function factsOf(
   const simulated = hostOf(machine);
   change(simulated);
   const domain = parseDomain(guestXml({ name: "win11", ...guest }));
-  const host = await on(simulated, (system) => readHost(system, questionFor(domain)));
-  return { domain, host, targets: targetsOf(domain, host), ...configFor(config, domain.name) };
+  const host = await on(simulated, (system) => readHost(system, questionFor(domain, config)));
+  const targets = targetsOf(domain, host);
+  const policy = configFor(config, domain.name);
+  return { domain, host, targets, leave: leaveOf({ host, targets, ...policy }), ...policy };
 }
 
 /** A journal of a guest. */

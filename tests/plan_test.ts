@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { DEFAULT_CONFIG } from "../lib/config.ts";
 import { parseDomain } from "../lib/domain.ts";
 import { readHost } from "../lib/host/mod.ts";
+import { GPU_SERVICES } from "../lib/host/gpu-drivers.ts";
 import { type Plan, planStart, questionFor } from "../lib/plan.ts";
 import { describe } from "../lib/steps/mod.ts";
 import { GPU, hostOf, NIC, on, SOUND } from "./on-host.ts";
@@ -12,7 +13,11 @@ import { bare, workstation } from "./simulated/machines.ts";
 /** The plan of a guest on a host. */
 async function planOf(spec: Omit<GuestSpec, "name">, host: SimulatedHost = hostOf()): Promise<Plan> {
   const domain = parseDomain(guestXml({ name: "win11", ...spec }));
-  return planStart(domain, DEFAULT_CONFIG, await on(host, (system) => readHost(system, questionFor(domain))));
+  return planStart(
+    domain,
+    DEFAULT_CONFIG,
+    await on(host, (system) => readHost(system, questionFor(domain, DEFAULT_CONFIG))),
+  );
 }
 
 /** Its steps, without what they are done to where that is one function. */
@@ -25,6 +30,8 @@ Deno.test("a GPU and a network card: each kind of step for all functions before 
   assertEquals([plan.refusals, plan.claims.toSorted()], [[], all.toSorted()]);
   assertEquals(shown(plan), [
     "load vfio-pci",
+    "keep the host awake",
+    `remember what ${GPU} shows`,
     ...all.flatMap((it) => [`set d3cold_allowed of ${it} to 0`, `set power/control of ${it} to on`]),
     ...all.map((it) => `reserve ${it} for vfio-pci`),
     ...all.map((it) => `unbind ${it} from ${drivers[it]}`),
@@ -52,14 +59,22 @@ Deno.test("a driver that the XML names is loaded and bound", async () => {
   const host = hostOf({ ...workstation, modules: [{ name: "e1000e_vfio_pci" }] });
   const inside = "<driver name='vfio' model='e1000e_vfio_pci'/>";
   const domain = parseDomain(guestXml({ name: "win11", pci: [NIC] }).replace("<driver name='vfio'/>", inside));
-  const plan = planStart(domain, DEFAULT_CONFIG, await on(host, (system) => readHost(system, questionFor(domain))));
+  const plan = planStart(
+    domain,
+    DEFAULT_CONFIG,
+    await on(host, (system) => readHost(system, questionFor(domain, DEFAULT_CONFIG))),
+  );
   assertEquals(plan.refusals, []);
   assertEquals([shown(plan)[0], shown(plan).at(-1)], ["load e1000e_vfio_pci", `verify ${NIC} on e1000e_vfio_pci`]);
 });
 
 Deno.test("a driver of no name in the XML is none", async () => {
   const domain = parseDomain(guestXml({ name: "win11", pci: [NIC] }).replace("name='vfio'", "model=''"));
-  const plan = planStart(domain, DEFAULT_CONFIG, await on(hostOf(), (system) => readHost(system, questionFor(domain))));
+  const plan = planStart(
+    domain,
+    DEFAULT_CONFIG,
+    await on(hostOf(), (system) => readHost(system, questionFor(domain, DEFAULT_CONFIG))),
+  );
   assertEquals(shown(plan)[0], "load vfio-pci");
 });
 
@@ -87,8 +102,9 @@ Deno.test("what is asked of the host: functions, drivers and files, each once", 
     devices: `${disk("/a")}${disk("/a")}<input type='evdev'><source dev='/dev/input/event1'/></input>`,
     more: "<os><nvram template='/t'>/n</nvram></os>",
   });
-  const question = questionFor(parseDomain(xml.replace(/<os><type.*<\/os>/, "")));
+  const question = questionFor(parseDomain(xml.replace(/<os><type.*<\/os>/, "")), DEFAULT_CONFIG);
   assertEquals(question, {
+    services: GPU_SERVICES,
     pci: [GPU, NIC],
     drivers: ["vfio-pci"],
     files: ["/a", "/rom", "/n", "/t", "/dev/input/event1"],

@@ -62,7 +62,7 @@ async function planOf(machine: Machine, xml: string, config: Config): Promise<{ 
   const found = Promise.withResolvers<{ plan: Plan; host: Host }>();
   simulated.start(async (system) => {
     const domain = parseDomain(xml);
-    const host = await readHost(system, questionFor(domain));
+    const host = await readHost(system, questionFor(domain, config));
     found.resolve({ plan: planStart(domain, config, host), host });
     return 0;
   }, { program: "/usr/bin/plan" });

@@ -109,9 +109,9 @@ Deno.test("what hung is not touched again, nor anything of its function; the res
 
 Deno.test("a kind of step that is not known is kept for the version that knows it", async () => {
   const host = hostOf();
-  const step = { kind: "unbind-console" } as unknown as Step;
+  const step = { kind: "set-input" } as unknown as Step;
   await withJournals(host, journalOf("win11", [{ step, before: { already: false }, state: "done" }]));
-  await assertRejects(() => undone(host), AidError, "step of unknown kind unbind-console was not taken back");
+  await assertRejects(() => undone(host), AidError, "step of unknown kind set-input was not taken back");
   assertEquals((await journalIn(host))!.entries[0]!.state, "undo-failed");
 });
 

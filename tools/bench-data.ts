@@ -57,6 +57,8 @@ export function bigHost(): Host {
     name: "program",
     user: "ann",
     node: "/dev/dri/card1",
+    start: "1",
+    owner: { kind: "none" } as const,
   }));
   return {
     iommu: true,
@@ -64,7 +66,7 @@ export function bigHost(): Host {
     drivers: { "vfio-pci": "loaded" },
     variants: {},
     holders,
-    consoles: [],
+    displays: [],
     disks: [],
     routes: [],
     keyboards: [],
@@ -109,5 +111,5 @@ export async function fakeSysfs(root: string): Promise<Question> {
   }
   await put(`${place}/0000:01:00.0/drm/card1/uevent`, "MAJOR=226\nMINOR=1\nDEVNAME=dri/card1\n");
   await put(`${place}/0000:01:00.1/sound/card1/controlC1/uevent`, "DEVNAME=snd/controlC1\n");
-  return { pci: functions, drivers: ["vfio-pci"], files: [] };
+  return { pci: functions, drivers: ["vfio-pci"], files: [], services: [] };
 }

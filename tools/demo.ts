@@ -7,7 +7,7 @@
 
 import { parseArgs } from "@std/cli/parse-args";
 import { showPlan } from "../lib/cli/plan.ts";
-import { readConfig } from "../lib/config.ts";
+import { readConfig } from "../lib/config-file.ts";
 import { parseDomain } from "../lib/domain.ts";
 import { readHost } from "../lib/host/mod.ts";
 import type { Entry } from "../lib/journal.ts";
@@ -98,7 +98,9 @@ async function showPlanOf(): Promise<void> {
   const program = world.host.start(async (system) => {
     world.host.mounted.add("sysfs").add("proc");
     const domain = parseDomain(XML);
-    console.log(showPlan(planStart(domain, readConfig(system), await readHost(system, questionFor(domain)))).trimEnd());
+    const config = readConfig(system);
+    const host = await readHost(system, questionFor(domain, config));
+    console.log(showPlan(planStart(domain, config, host)).trimEnd());
     return 0;
   }, { program: "/etc/libvirt/hooks/virt-aid/virt-aid" });
   await program.ended;

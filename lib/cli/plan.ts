@@ -1,8 +1,11 @@
-import { claimsOf, others, unknownClaims } from "../claims.ts";
-import { readConfig } from "../config.ts";
+import { awayOf, claimsOf, others, unknownClaims } from "../claims.ts";
+import { readConfig } from "../config-file.ts";
 import { parseDomain } from "../domain.ts";
 import { AidError, printable } from "../errors.ts";
 import { MAX_XML } from "../event.ts";
+import { heldBy } from "../host/holders.ts";
+import { ownerName } from "../host/owners.ts";
+import { lastFailure } from "../history.ts";
 import { readHost } from "../host/mod.ts";
 import { type Plan, planStart, questionFor } from "../plan.ts";
 import { describe } from "../steps/mod.ts";
@@ -20,7 +23,10 @@ export function showPlan(plan: Plan): string {
     : steps.length > 0
     ? `A start of ${printable(plan.guest.name)} would take these steps, and its end would take them back:`
     : `${printable(plan.guest.name)} has no PCI device of the host: nothing to do.`;
-  return [head, ...steps, ...found("refused", plan.refusals), ...found("warning", plan.warnings), ""].join("\n");
+  const holders = plan.holders.map((holder) => `now: ${printable(`${heldBy(holder)}, of ${ownerName(holder.owner)}`)}`);
+  return [head, ...steps, ...holders, ...found("refused", plan.refusals), ...found("warning", plan.warnings), ""].join(
+    "\n",
+  );
 }
 
 /** A path as seen from the folder that we were called in: the programs that we run are started in another one. */
@@ -50,10 +56,13 @@ export const plan: Subcommand = {
   async run(system, [what]) {
     await ensureViews(system);
     const domain = parseDomain(await xmlOf(system, what!));
-    const host = await readHost(system, questionFor(domain));
-    const claims = claimsOf(others(system, domain.uuid));
-    const plan = planStart(domain, readConfig(system), { ...host, claims });
+    const config = readConfig(system);
+    const host = await readHost(system, questionFor(domain, config));
+    const journals = others(system, domain.uuid);
+    const plan = planStart(domain, config, { ...host, claims: claimsOf(journals) }, awayOf(journals));
     system.print(showPlan(plan));
+    const failure = lastFailure(system, domain.uuid);
+    if (failure) system.print(`note: ${failure}\n`);
     for (const unknown of unknownClaims(system, domain.uuid)) system.print(`warning: ${unknown}\n`);
     return plan.refusals.length > 0 ? 1 : 0;
   },

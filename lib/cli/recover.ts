@@ -1,4 +1,5 @@
 import { AidError, printable } from "../errors.ts";
+import { lastFailure } from "../history.ts";
 import { recover as recoverAll } from "../recover.ts";
 import { ensureViews } from "../views.ts";
 import type { Subcommand } from "./mod.ts";
@@ -21,6 +22,8 @@ export const recover: Subcommand = {
       if (result === "failed") system.complain(text);
       else system.print(`${printable(guest)}: ${result}: ${text}\n`);
     }
+    const failure = lastFailure(system);
+    if (failure) system.print(`note: ${failure}\n`);
     return results.some(({ result }) => result === "failed") ? 1 : 0;
   },
 };

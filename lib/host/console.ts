@@ -1,5 +1,5 @@
 /**
- * Which display functions the host's own text console or the firmware's picture is on.
+ * The kernel's text console on frame buffers (fbcon).
  *
  * @module
  */
@@ -7,18 +7,24 @@
 import type { System } from "../system.ts";
 import { PCI } from "./pci.ts";
 
+/** What the kernel calls the console on frame buffers. */
+export const FRAME_BUFFER_CONSOLE = "frame buffer device";
+
 /** Number of a frame buffer, of `fb0`. */
 function fbNumber(name: string): number {
   return Number(/^fb(\d+)$/.exec(name)?.[1] ?? NaN);
 }
 
-/** Is a frame buffer console (fbcon) bound? Found by name: their numbers differ from host to host (docs/vfio.md 4.2). */
-function consoleBound(system: System): boolean {
+/** Files that say whether the consoles of a name are bound. Found by name: numbers differ (docs/vfio.md 4.2). */
+export function bindFiles(system: System, console: string): string[] {
   const folder = "/sys/class/vtconsole";
-  return system.list(folder).some((name) =>
-    system.read(`${folder}/${name}/name`)?.includes("frame buffer") &&
-    system.read(`${folder}/${name}/bind`)?.trim() === "1"
-  );
+  return system.list(folder).filter((name) => system.read(`${folder}/${name}/name`)?.includes(console))
+    .map((name) => `${folder}/${name}/bind`);
+}
+
+/** Is a console of that name bound? */
+export function consoleBound(system: System, console: string): boolean {
+  return bindFiles(system, console).some((file) => system.read(file)?.trim() === "1");
 }
 
 /**
@@ -26,7 +32,7 @@ function consoleBound(system: System): boolean {
  * buffer is a platform device below the function that shows the picture.
  */
 export function hasConsole(system: System, address: string): boolean {
-  if (!consoleBound(system)) return false;
+  if (!consoleBound(system, FRAME_BUFFER_CONSOLE)) return false;
   const all = system.list("/sys/class/graphics").map(fbNumber).filter((n) => !isNaN(n));
   const lowest = Math.min(...all);
   const folder = `${PCI}/${address}`;

@@ -6,9 +6,12 @@
  */
 
 import { basename } from "@std/path/posix";
+import { AidError, failureOf } from "../errors.ts";
 import type { System } from "../system.ts";
-import { PCI } from "./pci.ts";
-import { pids } from "./processes.ts";
+import { GPU_DRIVERS } from "./gpu-drivers.ts";
+import { type Owner, ownerOf } from "./owners.ts";
+import { attribute, driverOf, PCI } from "./pci.ts";
+import { pids, startOf } from "./processes.ts";
 
 /** A process that holds a function. */
 export interface Holder {
@@ -22,6 +25,10 @@ export interface Holder {
   readonly user: string;
   /** The node that it has open, `/dev/dri/card1`; undefined where its descriptors could not be read. */
   readonly node?: string;
+  /** Its start time, in clock ticks since boot. */
+  readonly start: string;
+  /** What the process belongs to. */
+  readonly owner: Owner;
 }
 
 /**
@@ -33,8 +40,9 @@ const CLASSES = /^(drm|sound|graphics|nvme|accel|i2c-\d+|i2c-dev|vfio-dev)$/;
 /** Nodes in those folders that belong to other drivers, which let go: the sensors of a sound card's sockets. */
 const OTHERS = /^input\//;
 
-/** How long ls(1) may take. */
-const LS_MS = 5_000;
+/** How long ls(1) and grep(1) may take, and how much they may say. */
+const LOOK_MS = 5_000;
+const MAX_OUTPUT = 16 * 1024 * 1024;
 
 /** How deep such folders lie below a function: drm/card1/card1-DP-1/i2c-7/i2c-dev/i2c-7. */
 const DEPTH = 6;
@@ -116,7 +124,7 @@ async function openFilesByLs(system: System, closed: readonly string[]): Promise
   const args = ["-lRb", "--", ...closed.map((pid) => `/proc/${pid}/fd/`)];
   // -b: a line feed in a file's name cannot make a line that looks like another folder's; -R, though nothing is below: only
   // then the folder's name stands above a single one too
-  const result = await system.run({ program: "/usr/bin/ls", args, timeoutMs: LS_MS, maxOutput: 16 * 1024 * 1024 });
+  const result = await system.run({ program: "/usr/bin/ls", args, timeoutMs: LOOK_MS, maxOutput: MAX_OUTPUT });
   for (const block of `\n${new TextDecoder().decode(result.stdout)}`.split("\n/proc/").slice(1)) {
     const [, pid, lines] = /^(\d+)\/fd\/:\n(total.*)$/s.exec(block) ?? [];
     const links = lines?.split("\n").filter((line) => line.startsWith("l"));
@@ -128,31 +136,90 @@ async function openFilesByLs(system: System, closed: readonly string[]): Promise
   return found;
 }
 
+/** Nodes whose memory a process may have mapped and go on using when it has closed them. */
+const MAPPABLE = "/dev/(dri/|nvidia|accel/|kfd)";
+
+/**
+ * Device nodes that processes have mapped: a mapping keeps a node in use when its descriptor is closed. Through grep(1): the
+ * lists of all mappings of a desktop are tens of megabytes.
+ *
+ * @throws {AidError} If it could not look.
+ */
+async function mappedFiles(system: System, all: readonly string[]): Promise<Map<string, string[]>> {
+  const args = ["-HsE", "--", MAPPABLE, ...all.map((pid) => `/proc/${pid}/maps`)];
+  const result = await system.run({ program: "/usr/bin/grep", args, timeoutMs: LOOK_MS, maxOutput: MAX_OUTPUT });
+  // 1: there are none; 2: a process has ended meanwhile
+  if (result.ended !== "exit" || result.code > 2) {
+    throw new AidError(`who has mapped a card cannot be seen: grep ${failureOf(result)}`, "try again");
+  }
+  const found = new Map<string, string[]>();
+  for (const line of new TextDecoder().decode(result.stdout).split("\n")) {
+    const [, pid, node] = /^\/proc\/(\d+)\/maps:.* (\/dev\/\S+)/.exec(line) ?? [];
+    if (pid && node) found.set(pid, [...found.get(pid) ?? [], node]);
+  }
+  return found;
+}
+
+/** Nodes that all cards of a function's driver share, where it is the only one: whoever has them open uses this card. */
+function sharedNodes(system: System, address: string): RegExp | undefined {
+  const driver = driverOf(system, address) ?? "";
+  const cards = system.list(`/sys/bus/pci/drivers/${driver}`).filter((name) => /^[0-9a-f]{4,}:/.test(name));
+  return cards.length === 1 ? GPU_DRIVERS[driver]?.shared : undefined;
+}
+
+/** Says which function a node belongs to. Functions of one group share a node: the first stands for all. */
+function nodeOwners(
+  system: System,
+  addresses: readonly string[],
+): { size: number; of(node: string): string | undefined } {
+  const owners = new Map<string, string>();
+  for (const address of addresses) {
+    for (const node of nodesOf(system, address)) if (!owners.has(node)) owners.set(node, address);
+  }
+  const shared = addresses.flatMap((address) => {
+    const nodes = sharedNodes(system, address);
+    return nodes ? [{ address, nodes }] : [];
+  });
+  return {
+    size: owners.size,
+    of: (node) => owners.get(node) ?? shared.find(({ nodes }) => nodes.test(node))?.address,
+  };
+}
+
 /**
  * Finds the processes that hold functions. A process that cannot be looked into counts as a holder of all of them.
  *
  * @param addresses The functions.
  * @returns In the order of process ids, each process once for each node.
+ * @throws {AidError} If mappings cannot be looked at.
  */
 export async function holdersOf(system: System, addresses: readonly string[]): Promise<Holder[]> {
-  const owners = new Map<string, string>();
-  for (const address of addresses) {
-    // functions of one group share a node: the first function stands for all
-    for (const node of nodesOf(system, address)) if (!owners.has(node)) owners.set(node, address);
-  }
+  const owners = nodeOwners(system, addresses);
   if (owners.size === 0) return [];
   const all = pids(system).sort((a, b) => Number(a) - Number(b));
   const open = new Map(all.map((pid) => [pid, openFiles(system, pid)]));
   const closed = await openFilesByLs(system, all.filter((pid) => open.get(pid) === undefined));
+  const screens = addresses.some((address) => attribute(system, address, "class")?.startsWith("0x03"));
+  const mapped = screens ? await mappedFiles(system, all) : new Map<string, string[]>();
   const names = users(system);
   const holder = (pid: string, address: string, node?: string): Holder => {
     const uid = /^Uid:\s+(\d+)/m.exec(system.read(`/proc/${pid}/status`) ?? "")?.[1] ?? "?";
-    const name = system.read(`/proc/${pid}/comm`)?.trim() ?? "?";
-    return { address, pid: Number(pid), name, user: names.get(uid) ?? uid, node };
+    return {
+      address,
+      pid: Number(pid),
+      name: system.read(`/proc/${pid}/comm`)?.trim() ?? "?",
+      user: names.get(uid) ?? uid,
+      node,
+      start: startOf(system, Number(pid)) ?? "",
+      owner: ownerOf(system, Number(pid)),
+    };
   };
   return all.flatMap((pid) => {
     const files = open.get(pid) ?? closed.get(pid);
     if (files === undefined) return addresses.map((address) => holder(pid, address));
-    return [...new Set(files)].flatMap((node) => owners.has(node) ? [holder(pid, owners.get(node)!, node)] : []);
+    return [...new Set([...files, ...mapped.get(pid) ?? []])].flatMap((node) => {
+      const address = owners.of(node);
+      return address === undefined ? [] : [holder(pid, address, node)];
+    });
   });
 }

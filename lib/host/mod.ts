@@ -6,7 +6,8 @@
  */
 
 import type { System } from "../system.ts";
-import { hasConsole } from "./console.ts";
+import { type Desktop, readDesktop } from "./desktop.ts";
+import { type Display, readDisplays } from "./display.ts";
 import { type FileState, fileStates } from "./files.ts";
 import { type Holder, holdersOf } from "./holders.ts";
 import { type Memory, readMemory } from "./memory.ts";
@@ -23,6 +24,8 @@ export interface Question {
   readonly drivers: readonly string[];
   /** Files that it needs. */
   readonly files: readonly string[];
+  /** Services that may be stopped for it. */
+  readonly services: readonly string[];
 }
 
 /** Facts about the host. */
@@ -37,8 +40,10 @@ export interface Host {
   readonly variants: Readonly<Record<string, string>>;
   /** Who has a node of one of the functions open. */
   readonly holders: readonly Holder[];
-  /** Display functions that the host's text console is on. */
-  readonly consoles: readonly string[];
+  /** Display functions, where the guest takes one from the host. */
+  readonly displays: readonly Display[];
+  /** What may hold them; undefined where nobody holds anything, and no display function is taken. */
+  readonly desktop?: Desktop;
   /** Mounted file systems, swap and volumes. */
   readonly disks: readonly Use[];
   /** Default routes. */
@@ -72,14 +77,20 @@ export async function readHost(system: System, question: Question): Promise<Host
   const all = Object.values(functions);
   const slots = new Set(question.pci.map(slotOf));
   // those that were asked about, and the other functions of their cards; a group's other members do not move
-  const moving = all.map((fn) => fn.address).filter((address) => slots.has(slotOf(address)));
+  const moving = all.filter((fn) => slots.has(slotOf(fn.address)));
+  const displays = moving.some((fn) => isDisplay(fn) && !fn.vfio) ? readDisplays(system) : [];
+  // those that the guest does not take, too: what the desktop has to do without says what it may come back with
+  const looked = new Set([...moving, ...displays].map(({ address }) => address));
+  const holders = await holdersOf(system, [...looked]);
+  const needed = displays.length > 0 || holders.length > 0;
   return {
     iommu: iommuOn(system),
     functions,
     drivers: Object.fromEntries(question.drivers.map((driver) => [driver, driverState(system, driver)])),
     variants: variantsOf(system, Object.fromEntries(all.map((fn) => [fn.address, fn.modalias]))),
-    holders: await holdersOf(system, moving),
-    consoles: all.filter((fn) => isDisplay(fn) && hasConsole(system, fn.address)).map((fn) => fn.address),
+    holders,
+    displays,
+    desktop: needed ? await readDesktop(system, question.services, holders) : undefined,
     disks: mountedDisks(system),
     routes: defaultRoutes(system),
     keyboards: keyboards(system),

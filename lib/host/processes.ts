@@ -28,6 +28,23 @@ export function parentOf(system: System, pid: number): number | undefined {
   return stat && Number(stat[1]);
 }
 
+/** Processes that were started with all of these arguments. */
+export function withArguments(system: System, ...wanted: readonly string[]): number[] {
+  return pids(system).map(Number).filter((pid) => {
+    const args = (system.read(`/proc/${pid}/cmdline`) ?? "").split("\0");
+    return wanted.every((arg) => args.includes(arg));
+  });
+}
+
+/** Processes in control groups of these names, one inside the other: a unit's, or a unit's of a user's manager. */
+export function inGroups(system: System, ...names: readonly string[]): number[] {
+  return pids(system).map(Number).filter((pid) => {
+    const path = `/${(system.read(`/proc/${pid}/cgroup`) ?? "").trim().split("\n").at(-1)}/`;
+    let from = 0;
+    return names.every((name) => (from = path.indexOf(`/${name}/`, from) + 1) > 0);
+  });
+}
+
 /** Does a libvirt daemon run that has guests of QEMU? */
 export function libvirtRuns(system: System): boolean {
   return pids(system).some((pid) => /^(libvirtd|virtqemud)$/.test(system.read(`/proc/${pid}/comm`)?.trim() ?? ""));

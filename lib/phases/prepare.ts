@@ -5,8 +5,8 @@
  */
 
 import { apply } from "../apply.ts";
-import { claimsOf, decided, others, unknownClaims } from "../claims.ts";
-import { readConfig } from "../config.ts";
+import { awayOf, claimsOf, decided, others, unknownClaims } from "../claims.ts";
+import { readConfig } from "../config-file.ts";
 import { type Domain, parseDomain } from "../domain.ts";
 import { AidError, hintOf } from "../errors.ts";
 import { MAX_XML } from "../event.ts";
@@ -48,9 +48,10 @@ function emptyJournal(system: System, plan: Plan): Journal {
 /** Plans, and puts the journal with its claims in place; nobody else decides meanwhile. */
 async function claim(system: System, domain: Domain, log: Log): Promise<Plan> {
   const config = readConfig(system);
-  const host = await readHost(system, questionFor(domain));
+  const host = await readHost(system, questionFor(domain, config));
   const plan = await decided(system, () => {
-    const plan = planStart(domain, config, { ...host, claims: claimsOf(others(system, domain.uuid)) });
+    const journals = others(system, domain.uuid);
+    const plan = planStart(domain, config, { ...host, claims: claimsOf(journals) }, awayOf(journals));
     if (plan.refusals.length === 0) saveJournal(system, emptyJournal(system, plan));
     return plan;
   });
@@ -111,6 +112,7 @@ async function handOver(system: System, domain: Domain, log: Log, began: number)
       for await (const entry of apply(system, uuid, plan.steps, began + APPLY_MS)) {
         const how = entry.state === "skipped" ? "already so" : `${Math.round(entry.ms ?? 0)} ms`;
         log.info(`${describe(entry.step)}: ${how}`);
+        if (entry.note) log.warn(entry.note);
       }
     } catch (failure) {
       await rollBack(system, uuid, log, failure, began + ALL_MS);

@@ -4,9 +4,10 @@
  * @module
  */
 
-import type { Allow, ExpectedDevice } from "../config.ts";
+import type { GuestPolicy } from "../config.ts";
 import type { Domain } from "../domain.ts";
 import type { Host } from "../host/mod.ts";
+import type { Leave } from "../leave.ts";
 import type { Target } from "./targets.ts";
 
 /** Something that a check found. */
@@ -17,18 +18,16 @@ export interface Finding {
   readonly hint: string;
 }
 
-/** What a check has to go by. */
-export interface Facts {
+/** What a check has to go by: also what the administrator says about the guest. */
+export interface Facts extends GuestPolicy {
   /** The guest. */
   readonly domain: Domain;
-  /** What its hand-over may take from the host. */
-  readonly allow: Allow;
-  /** What has to be at which address. */
-  readonly devices: readonly ExpectedDevice[];
   /** The host. */
   readonly host: Host;
   /** What will be handed over. */
   readonly targets: readonly Target[];
+  /** Who has to go for that. */
+  readonly leave: Leave;
 }
 
 /** A check: looks at the facts, and says all that it finds. */

@@ -27,7 +27,6 @@ const REFUSALS: readonly Check[] = [
   uses.noMountedDisk,
   uses.keepsRoute,
   uses.keepsKeyboard,
-  uses.noConsole,
   uses.noHolders,
   guest.usb,
   guest.files,

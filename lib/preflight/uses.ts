@@ -47,14 +47,9 @@ export const keepsKeyboard: Check = (facts) => {
   }];
 };
 
-/** The host's console is on none of them. */
-export const noConsole: Check = ({ host, targets }) =>
-  targets.filter(({ fn }) => host.consoles.includes(fn.address)).map(({ fn }) => ({
-    reason: `${fn.address} shows the host's console`,
-    hint: "this version hands over a display card only where the host does not use it",
+/** Whoever holds one of them goes. */
+export const noHolders: Check = ({ leave }) =>
+  leave.staying.map(({ holder, why }) => ({
+    reason: why ? `${heldBy(holder)}; ${why}` : heldBy(holder),
+    hint: `end ${holder.name}, then start the guest again`,
   }));
-
-/** Nobody holds one of them. */
-export const noHolders: Check = ({ host, targets }) =>
-  host.holders.filter((holder) => targets.some(({ fn }) => fn.address === holder.address))
-    .map((holder) => ({ reason: heldBy(holder), hint: `end ${holder.name}, then start the guest again` }));

@@ -6,9 +6,11 @@
  */
 
 import { AidError } from "../errors.ts";
+import { GPU_DRIVERS } from "../host/gpu-drivers.ts";
 import { driverOf, PCI } from "../host/pci.ts";
 import type { Unbind } from "../step.ts";
 import type { System } from "../system.ts";
+import { unblock } from "./block-modules.ts";
 import { modprobe } from "./load-module.ts";
 import { writeOverride } from "./set-override.ts";
 
@@ -61,6 +63,7 @@ export async function goHome(system: System, step: Unbind, timeoutMs: number): P
   }
   if (module !== undefined && system.info(`/sys/bus/pci/drivers/${driver}`) === undefined) {
     if (system.info(`${PCI}/${address}`) !== undefined) writeOverride(system, address, driver);
+    if (GPU_DRIVERS[driver]?.unload) unblock(system, driver); // by another guest that has another card of it
     await modprobe(system, module, timeoutMs);
   }
   const problems: string[] = [];

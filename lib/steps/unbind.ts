@@ -1,9 +1,10 @@
 import { AidError } from "../errors.ts";
-import { driverNodes, heldBy, holdersOf, letGo } from "../host/holders.ts";
+import { driverNodes } from "../host/holders.ts";
 import { driverOf, PCI } from "../host/pci.ts";
 import type { StepKind, Unbind } from "../step.ts";
 import type { System } from "../system.ts";
 import { goHome } from "./go-home.ts";
+import { untilUnused } from "./unused.ts";
 
 /**
  * Takes a function from the driver that it is on. The kernel answers when the driver has let go, which may be never: the
@@ -32,22 +33,6 @@ function canBeOpen(system: System, { address, module }: Unbind): boolean {
   return module === undefined || system.read(`/sys/module/${module}/refcnt`)?.trim() !== "0";
 }
 
-/**
- * Looks once more, now that nothing but vfio can take the function, whether anybody has it open: a driver waits inside the
- * kernel for its users, and nothing ends that wait (docs/vfio.md F5).
- *
- * @throws {AidError} If somebody has it open and keeps it so.
- */
-async function untilUnused(system: System, step: Unbind, timeoutMs: number): Promise<void> {
-  const { address } = step;
-  if (!canBeOpen(system, step)) return;
-  const first = await holdersOf(system, [address]);
-  if (first.length === 0) return;
-  await system.until(() => first.every((holder) => letGo(system, holder)), Math.min(POLLER_MS, timeoutMs));
-  const [holder] = await holdersOf(system, [address]);
-  if (holder) throw new AidError(heldBy(holder), `end ${holder.name}, then start the guest again`);
-}
-
 /** See {@linkcode Unbind}. */
 export const unbind: StepKind<Unbind> = {
   describe: (step) => `unbind ${step.address} from ${step.driver}`,
@@ -55,7 +40,8 @@ export const unbind: StepKind<Unbind> = {
   // planned only for a function that was on a driver of the host: whoever took it off meanwhile, it is to go back
   look: () => ({ already: false }),
   async apply(system, step, _before, timeoutMs) {
-    await untilUnused(system, step, timeoutMs);
+    // once more, now that nothing but vfio can take the function
+    if (canBeOpen(system, step)) await untilUnused(system, [step.address], Math.min(POLLER_MS, timeoutMs));
     const now = driverOf(system, step.address);
     // Somebody else was faster between the plan and this step: what is there now was never checked.
     if (now !== undefined && now !== step.driver) {

@@ -127,7 +127,7 @@ Deno.test("holders of a guest's group are found whichever function is asked abou
 });
 
 Deno.test("for people", () => {
-  const holder = { address: GPU, pid: 812, name: "blender", user: "ann" };
+  const holder: Holder = { address: GPU, pid: 812, name: "blender", user: "ann", start: "1", owner: { kind: "none" } };
   assertEquals(
     heldBy({ ...holder, node: "/dev/dri/card1" }),
     `${GPU} is held by blender (pid 812, user ann) through /dev/dri/card1`,

@@ -1,6 +1,8 @@
 // Nothing is granted that no scenario uses: what is unused has to leave deno.json, or gets a scenario here.
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { hybridNvidia } from "../simulated/gpu-machines.ts";
+import type { Machine } from "../simulated/machine.ts";
 import { workstation } from "../simulated/machines.ts";
 import { audit, hang, unused } from "./audit.ts";
 import { guest, pci, USB } from "./guest.ts";
@@ -147,13 +149,92 @@ async function hidden(machine: TestMachine): Promise<void> {
   await secret.status;
 }
 
+/** What systemd and logind answer: a display manager that is starting, somebody at a text console. */
+const SYSTEMCTL = `#!/bin/bash
+case " $* " in
+  *" start "*" gdm.service "*) touch /run/gdm ;;
+  *" stop "*" gdm.service "*) rm -f /run/gdm ;;
+  *" show "*) for unit; do case $unit in
+    display-manager.service) printf 'Id=gdm.service\\nActiveState=activating\\nJob=7\\n\\n' ;;
+    gdm.service) printf 'Id=%s\\nActiveState=%s\\n\\n' $unit $([ -e /run/gdm ] && echo active || echo inactive) ;;
+    getty@tty1.service) printf 'Id=%s\\nActiveState=active\\n\\n' $unit ;;
+    *.service) printf 'Id=%s\\nActiveState=inactive\\n\\n' $unit ;;
+  esac; done ;;
+  *" is-system-running "*) echo running ;;
+esac`;
+const LOGINCTL = `#!/bin/bash
+case $1 in
+  list-sessions) echo '1 1000 ann seat0 tty1' ;;
+  terminate-session) kill $(pidof weston) ;;
+  show-session) printf '%s\\n' Id=1 Name=ann User=1000 Seat=seat0 TTY=tty1 Type=tty Class=user Remote=no ;;
+esac`;
+
+/** A desktop on NVIDIA's card, and the firmware's picture below it: it goes and comes back in all ways that there are. */
+async function desktop(machine: TestMachine): Promise<void> {
+  const { host, ns } = machine;
+  await ns.bash("mkdir -p /run/systemd/{system,sessions} /dev/dri; mknod -m 666 /dev/dri/card1 c 1 3");
+  ns.write("/usr/bin/systemctl", SYSTEMCTL, 0o755);
+  ns.write("/usr/bin/loginctl", LOGINCTL, 0o755);
+  ns.write("/usr/bin/systemd-inhibit", "#!/bin/bash\nexec sleep 1000\n", 0o755);
+  await audit(machine);
+  /** The display manager has not come up yet; then something happens. */
+  const starting = async <T>(happen: () => Promise<T>): Promise<T> => {
+    await ns.run("/bin/rm", "-f", "/run/gdm");
+    return await happen();
+  };
+  const create = () => starting(() => machine.create(guest("win", pci(GPU))));
+  assertEquals((await create()).stderr, "");
+  await machine.must("destroy", "win");
+  assertEquals(machine.changed, {}, machine.log);
+
+  // somebody has started a compositor on a text console, as it looks to those who read its control group
+  await ns.bash("cp /usr/bin/sleep /tmp/weston; echo 0::/user.slice/user-1000.slice/session-1.scope >/tmp/cgroup");
+  const compositor = ns.spawn(["/bin/bash", "-c", "exec /tmp/weston 1000 3</dev/dri/card1"]);
+  await until("the compositor", async () => (await ns.pidsOf("/tmp/weston")).length > 0);
+  await ns.bash("mount --bind /tmp/cgroup /run/virt-aid/proc/$(pidof weston)/cgroup");
+  host.fault({ name: "bind-fails", at: GPU });
+  assertStringIncludes((await create()).stderr, "everything was put back");
+  assertStringIncludes(machine.log, "end session 1 of ann");
+  await compositor.status;
+  host.heal();
+
+  // nobody calls release
+  assertEquals((await create()).stderr, "");
+  const qemu = Number(ns.read("/run/libvirt/qemu/win.pid"));
+  await machine.stopLibvirtd("KILL");
+  await ns.signal("KILL", qemu);
+  await until("the end of QEMU", () => !ns.has(`/proc/${qemu}`));
+  assertStringIncludes((await ns.run(`${OWN}/virt-aid`, "recover")).stdout, "win: recovered");
+  assertEquals(machine.changed, {}, machine.log);
+  ns.write("/tmp/win.xml", XML.replace(DISK, ""));
+  const plan = await starting(() => ns.run(`${OWN}/virt-aid`, "plan", "/tmp/win.xml"));
+  assertStringIncludes(plan.stdout, "stop gdm.service");
+}
+
+/**
+ * The text console is on the firmware's picture on a card of NVIDIA's that is no VGA card: vfio-pci leaves it alone there. A
+ * second frame buffer stays, so that the console does not come back by itself.
+ */
+const NVIDIA: Machine = {
+  ...hybridNvidia,
+  units: [],
+  functions: hybridNvidia.functions.map((fn) => {
+    if (fn.address === GPU) return { ...fn, class: "0x030200", firmware: "efi-framebuffer" };
+    return fn.drm ? { ...fn, firmware: undefined, drm: { ...fn.drm, fb: 1 } } : fn;
+  }),
+};
+
 Deno.test("no set of permissions has an entry that nothing uses", { ...RELAXED }, async (t) => {
   await using one = await audited(workstation);
   await using two = await audited(workstation);
   await using three = await audited(workstation);
   await using four = await audited();
   await using five = await audited(workstation);
-  const machines = [[lives, one], [faults, two], [hangs, three], [first, four], [hidden, five]] as const;
+  await using six = await TestMachine.up(NVIDIA);
+  const machines = [[lives, one], [faults, two], [hangs, three], [first, four], [hidden, five], [
+    desktop,
+    six,
+  ]] as const;
   const step = ([scenario, machine]: typeof machines[number]) =>
     t.step({ name: scenario.name, fn: () => scenario(machine), ...RELAXED });
   assertEquals(await Promise.all(machines.map(step)), machines.map(() => true));

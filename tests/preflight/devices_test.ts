@@ -72,7 +72,7 @@ testCheck("expected", devices.expected, [
     guest: { pci: [NIC] },
     config: {
       devices: [NIC_IDS],
-      guests: [{ name: "win11", allow: {}, devices: [{ ...NIC_IDS, vendor: "0x10de" }] }],
+      guests: [{ name: "win11", allow: {}, devices: [{ ...NIC_IDS, vendor: "0x10de" }], desktop: {}, services: [] }],
     },
     says: [`${NIC} is 0x8086:0x10d3, the config expects 0x10de:0x10d3`],
   },

@@ -55,7 +55,7 @@ testCheck("keepsKeyboard", uses.keepsKeyboard, [
   {
     what: "the controller of the last keyboard, which the config allows for this guest",
     guest: { pci: [XHCI] },
-    config: { guests: [{ name: "win11", allow: { lastKeyboard: true }, devices: [] }] },
+    config: { guests: [{ name: "win11", allow: { lastKeyboard: true }, devices: [], desktop: {}, services: [] }] },
   },
   {
     what: "the controller of one of two keyboards",
@@ -69,16 +69,6 @@ testCheck("keepsKeyboard", uses.keepsKeyboard, [
   },
   { what: "a controller without a keyboard", guest: { pci: [XHCI] }, machine: { ...workstation, usb: [] } },
   { what: "another card", guest: { pci: [NIC] } },
-]);
-
-testCheck("noConsole", uses.noConsole, [
-  { what: "the card that shows it", guest: { pci: ["0000:00:02.0"] }, says: ["0000:00:02.0 shows the host's console"] },
-  { what: "the other card", guest: { pci: [GPU] } },
-  {
-    what: "no console is bound",
-    guest: { pci: ["0000:00:02.0"] },
-    change: ({ tree }) => void tree.file("/sys/devices/virtual/vtconsole/vtcon1/bind", "0\n"),
-  },
 ]);
 
 const blender = { pid: 812, comm: "blender", args: ["/usr/bin/blender"], uid: 1000 };

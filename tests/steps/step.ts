@@ -27,6 +27,6 @@ export function take(host: SimulatedHost, step: Step): Promise<Before> {
 }
 
 /** Takes the step back. */
-export function takeBack(host: SimulatedHost, step: Step, before: Before): Promise<void> {
+export function takeBack(host: SimulatedHost, step: Step, before: Before): Promise<string | void> {
   return on(host, (system) => kindOf(step)!.undo(system, step, before, TIMEOUT_MS));
 }

@@ -15,10 +15,12 @@ import { type Answer, type FileSystem, Fuse } from "./fuse.ts";
 const EIO = 5;
 /** Where the product' programs look for sysfs. */
 const PLACE = "/run/virt-aid/sys";
-/** What modprobe is in the namespace: it tells the host, through a file of its sysfs. */
-const MODPROBE = `#!/bin/sh
+/** Programs that change modules: in the namespace they tell the host, each through a file of its sysfs. */
+const MODULE_PROGRAMS = ["modprobe", "rmmod"] as const;
+const told = (program: string) =>
+  `#!/bin/sh
 case $1 in --) shift ;; esac
-echo "$@" >/run/virt-aid/sys/modprobe
+echo "$@" >/run/virt-aid/sys/${program}
 `;
 
 /** libvirt's own sysfs becomes the simulated one too, but for processors and memory: those are real. */
@@ -46,7 +48,9 @@ export class SimulatedSysfs implements FileSystem, Disposable {
   private constructor(readonly host: SimulatedHost) {
     const { tree } = host;
     tree.folder("/sys/devices/system");
-    tree.put("/sys/modprobe", new File("", 0o200, (text) => this.#modprobe(text.trim())));
+    for (const program of MODULE_PROGRAMS) {
+      tree.put(`/sys/${program}`, new File("", 0o200, (text) => this.#tell(program, text.trim())));
+    }
   }
 
   /** Mounts it in a namespace. */
@@ -75,7 +79,7 @@ export class SimulatedSysfs implements FileSystem, Disposable {
         String(files.readFile(host.tree, `/lib/modules/${host.kernel}/${list}`, 0)),
       );
     }
-    ns.write("/usr/sbin/modprobe", MODPROBE, 0o755);
+    for (const program of MODULE_PROGRAMS) ns.write(`/usr/sbin/${program}`, told(program), 0o755);
     await ns.bash(FOR_LIBVIRT);
     return sysfs;
   }
@@ -158,8 +162,8 @@ export class SimulatedSysfs implements FileSystem, Disposable {
     files.writeFile(this.host.tree, `/sys${path}`, new TextDecoder().decode(data), 0);
   }
 
-  #modprobe(module: string): void {
-    const { code, stderr } = this.host.commands.get("/usr/sbin/modprobe")!(this.host, [module], "");
+  #tell(program: string, module: string): void {
+    const { code, stderr } = this.host.commands.get(`/usr/sbin/${program}`)!(this.host, [module], "");
     if (code !== 0) throw kernelError(stderr?.includes("not found") ? "ENOENT" : "ENODEV");
   }
 

@@ -1,0 +1,106 @@
+/**
+ * What the host shows on its display functions: the text console, the firmware's picture, monitors.
+ *
+ * @module
+ */
+
+import { basename } from "@std/path/posix";
+import type { System } from "../system.ts";
+import { hasConsole } from "./console.ts";
+import { GPU_DRIVERS } from "./gpu-drivers.ts";
+import { attribute, driverOf, PCI } from "./pci.ts";
+
+/** Folder of the devices that have no bus of their own. */
+export const PLATFORM = "/sys/bus/platform/devices";
+
+/** A display function as the host uses it. */
+export interface Display {
+  /** The function. */
+  readonly address: string;
+  /** The firmware has shown the boot on it. */
+  readonly bootVga: boolean;
+  /** The text console is on it. */
+  readonly console: boolean;
+  /** Frame buffers of the firmware on it that have a driver, by their platform devices. */
+  readonly firmware: readonly string[];
+  /** Names of its connectors that have a monitor, `HDMI-A-1`. */
+  readonly connected: readonly string[];
+  /** Modules that have to go before it can leave its driver, in this order; those of them that are loaded. */
+  readonly unload: readonly string[];
+  /** Other functions on the same driver. */
+  readonly sharing: readonly string[];
+}
+
+/** Folders of a function's connectors by their names; the number of the card in front of them changes (docs/vfio.md F29). */
+export function connectorsOf(system: System, address: string): Map<string, string> {
+  const cards = `${PCI}/${address}/drm`;
+  return new Map(
+    system.list(cards).filter((name) => /^card\d+$/.test(name)).flatMap((card) =>
+      system.list(`${cards}/${card}`).filter((name) => name.startsWith(`${card}-`))
+        .map((name) => [name.slice(card.length + 1), `${cards}/${card}/${name}`] as const)
+    ),
+  );
+}
+
+/** Names of the connectors that have a monitor. */
+export function connectedOf(system: System, address: string): string[] {
+  return [...connectorsOf(system, address)]
+    .flatMap(([name, folder]) => system.read(`${folder}/status`)?.trim() === "connected" ? [name] : []);
+}
+
+/**
+ * The firmware's frame buffers that have a driver, each with its function. Since Linux 6.9 they lie below it; before that
+ * nothing tells which it is, and the firmware has shown the boot on one only.
+ */
+function firmwareBuffers(system: System): { device: string; address?: string }[] {
+  return system.list(PLATFORM)
+    .filter((name) => /framebuffer\.\d+$/.test(name) && system.link(`${PLATFORM}/${name}/driver`) !== undefined)
+    .map((device) => ({
+      device,
+      address: system.link(`${PLATFORM}/${device}`)?.match(/[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7](?=\/)/g)?.at(
+        -1,
+      ),
+    }));
+}
+
+/** What its driver says about a function that leaves it. */
+function aboutDriver(system: System, address: string): Pick<Display, "unload" | "sharing"> {
+  const driver = driverOf(system, address);
+  const unload = GPU_DRIVERS[driver ?? ""]?.unload ?? [];
+  const all = driver === undefined ? [] : system.list(`/sys/bus/pci/drivers/${driver}`);
+  return {
+    unload: unload.filter((module) => system.info(`/sys/module/${module}/refcnt`) !== undefined),
+    sharing: all.filter((name) => name !== address && /^[0-9a-f]{4,}:/.test(name)),
+  };
+}
+
+/** All display functions of the host. */
+export function readDisplays(system: System): Display[] {
+  const buffers = firmwareBuffers(system);
+  return system.list(PCI).filter((address) => attribute(system, address, "class")?.startsWith("0x03")).map(
+    (address) => {
+      const bootVga = attribute(system, address, "boot_vga") === "1";
+      const firmware = buffers.filter((buffer) => buffer.address === undefined ? bootVga : buffer.address === address);
+      return {
+        address,
+        bootVga,
+        console: hasConsole(system, address),
+        firmware: firmware.map(({ device }) => device),
+        connected: connectedOf(system, address),
+        ...aboutDriver(system, address),
+      };
+    },
+  );
+}
+
+/** Driver of a platform device; undefined where it has none. */
+export function platformDriver(system: System, device: string): string | undefined {
+  const link = system.link(`${PLATFORM}/${device}/driver`);
+  return link === undefined ? undefined : basename(link);
+}
+
+/** Has a function a DRM card: can a desktop run on it? */
+export function hasCard(system: System, address: string): boolean {
+  return driverOf(system, address) !== undefined &&
+    system.list(`${PCI}/${address}/drm`).some((n) => /^card\d+$/.test(n));
+}

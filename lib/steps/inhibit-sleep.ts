@@ -1,0 +1,29 @@
+import { withArguments } from "../host/processes.ts";
+import type { InhibitSleep, StepKind } from "../step.ts";
+
+const PROGRAM = "/usr/bin/systemd-inhibit";
+/** How long the program may take to be there. */
+const START_MS = 2_000;
+
+/** Arguments by which it is found again: its process id is known only after it was started. */
+const argumentsOf = ({ why }: InhibitSleep) => ["--what=sleep:idle", "--mode=block", "--who=virt-aid", `--why=${why}`];
+
+/** See {@linkcode InhibitSleep}. */
+export const inhibitSleep: StepKind<InhibitSleep> = {
+  describe: () => "keep the host awake",
+  look: () => ({ already: false }),
+  async apply(system, step, _before, timeoutMs) {
+    const args = argumentsOf(step);
+    try {
+      system.start(PROGRAM, [...args, "--", "/usr/bin/sleep", "infinity"]);
+      const works = () => withArguments(system, ...args).length > 0;
+      if (await system.until(works, Math.min(START_MS, timeoutMs), 50)) return;
+    } catch {
+      // it is not there
+    }
+    return `nothing keeps the host from going to sleep while the guest runs: ${PROGRAM} does not work`;
+  },
+  async undo(system, step) {
+    for (const pid of withArguments(system, ...argumentsOf(step))) await system.kill(pid);
+  },
+};

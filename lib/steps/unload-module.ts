@@ -1,0 +1,36 @@
+import { AidError, failureOf } from "../errors.ts";
+import type { StepKind, UnloadModule } from "../step.ts";
+import type { System } from "../system.ts";
+import { modprobe } from "./load-module.ts";
+
+/** Unlike `modprobe -r` it leaves alone what the module needed: never drm, whatever happens. */
+const RMMOD = "/usr/sbin/rmmod";
+/** How often it is tried while somebody has a last look at the card. */
+const RETRY_MS = 200;
+
+/** Is the module loaded? One that is part of the kernel has no count of its users. */
+function isLoaded(system: System, module: string): boolean {
+  return system.info(`/sys/module/${module}/refcnt`) !== undefined;
+}
+
+/** See {@linkcode UnloadModule}. */
+export const unloadModule: StepKind<UnloadModule> = {
+  describe: (step) => `unload ${step.module}`,
+  shared: (step) => `module ${step.module}`,
+  look: (system, step) => ({ already: !isLoaded(system, step.module) }),
+  async apply(system, { module }, _before, timeoutMs) {
+    for (const end = system.now() + timeoutMs;;) {
+      const left = end - system.now();
+      const failure = failureOf(
+        await system.run({ program: RMMOD, args: ["--", module], timeoutMs: Math.max(left, 1) }),
+      );
+      // its exit status is the verdict: a module that is gone although it failed was torn out (docs/vfio.md M4)
+      if (failure === undefined) return;
+      const now = () => system.read(`/sys/module/${module}/refcnt`)?.trim();
+      const users = now();
+      if (left <= 0) throw new AidError(`rmmod ${module}: ${failure}`, "look at `lsmod` and at who uses the card");
+      await system.until(() => now() !== users, Math.min(RETRY_MS, left));
+    }
+  },
+  undo: (system, step, _before, timeoutMs) => modprobe(system, step.module, timeoutMs),
+};
