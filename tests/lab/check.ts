@@ -64,9 +64,12 @@ const RECORDS = {
   "hardware": `${INSIDE}/state.sh`,
 };
 
-/** Writes the records of a host to a folder, as far as they can be had. */
+/** Writes the records of a host to a folder, as far as they can be had, and pictures of its screen that were taken. */
 export async function keepRecords(host: Host, folder: string): Promise<void> {
   await Deno.mkdir(folder, { recursive: true });
+  for await (const { name } of Deno.readDir(host.emulator.folder)) {
+    if (name.endsWith(".png")) await Deno.copyFile(`${host.emulator.folder}/${name}`, `${folder}/${name}`);
+  }
   for (const [name, lines] of Object.entries(RECORDS)) {
     const text = await host.run(lines, 30).then(({ stdout }) => stdout, (error: Error) => `${error.message}\n`);
     await Deno.writeTextFile(`${folder}/${name}.txt`, text);

@@ -17,6 +17,8 @@ const PACKAGES = [
   ...["linux-image-amd64", "systemd-sysv", "libpam-systemd", "udev", "dbus", "kmod", "procps", "iproute2", "pciutils"],
   ...["usbutils", "strace", "less", "python3"],
   ...["libvirt-daemon-system", "libvirt-clients", "qemu-system-x86"],
+  // desktops of each kind; none starts by itself
+  ...["xserver-xorg-core", "xinit", "x11-xserver-utils", "xfonts-base", "xdm", "weston"],
 ];
 /** Size of the disk; it takes only what is written to it. */
 const DISK = "8G";

@@ -24,7 +24,7 @@ const LIMIT = 600;
 /** Seconds that its records may take. */
 const RECORDS_LIMIT = 60;
 /** Those that take much longer than the others, most of it waiting: at the end they would be waited for alone. */
-const LONG: readonly string[] = ["hangs-in-kernel", "prepare-killed"];
+const LONG: readonly string[] = ["hangs-in-kernel", "prepare-killed", "hand-over"];
 
 /** Names of all scenarios. */
 export async function scenarioNames(): Promise<string[]> {
@@ -103,7 +103,8 @@ export async function runScenarios(
   const began = performance.now();
   const seconds = (since: number) => `${((performance.now() - since) / 1000).toFixed(1).padStart(6)} s`;
   const room = Math.floor(Deno.systemMemoryInfo().available / MACHINE_BYTES);
-  const machines = Math.max(1, Math.min(navigator.hardwareConcurrency, room, MAX_MACHINES));
+  // one more than there are processors: each waits for something most of the time
+  const machines = Math.max(1, Math.min(navigator.hardwareConcurrency + 1, room, MAX_MACHINES));
   const queue = names.toSorted((a, b) => Number(LONG.includes(b)) - Number(LONG.includes(a))).values();
   const failed: string[] = [];
   await Promise.all(Array.from({ length: machines }, async () => {

@@ -16,6 +16,14 @@ echo '/dev/vdb /etc/libvirt/hooks ext4 nofail,x-systemd.before=libvirtd.service 
 echo lab >"$root/etc/hostname"
 passwd --root "$root" -q -d root
 systemctl --root "$root" -q enable lab-agent.service serial-getty@hvc0.service
+# Desktops are there and started by those who want one.
+systemctl --root "$root" -q set-default multi-user.target
+useradd --root "$root" --create-home --shell /bin/bash ann
+passwd --root "$root" -q -d ann
+install -D -m 0755 /dev/stdin "$root/home/ann/.xinitrc" <<'X'
+xsetroot -solid '#336699'
+exec sleep infinity
+X
 # What the emulated CPU offers for guests is slower than emulating them, and to switch it off from outside breaks it.
 echo 'blacklist kvm_amd' >"$root/etc/modprobe.d/lab.conf"
 ln -s /etc/libvirt/hooks/virt-aid/virt-aid "$root/usr/local/bin/virt-aid"
