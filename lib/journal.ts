@@ -115,6 +115,14 @@ function isJournal(value: unknown): value is Journal {
     );
 }
 
+/** Removes a guest's journal, and what a program left of it that was killed while it wrote it. */
+export function removeJournal(system: System, uuid: string): void {
+  system.remove(journalPath(uuid));
+  system.remove(releasedPath(uuid));
+  const begun = new RegExp(`^${uuid}\\.json\\.\\d+$`);
+  for (const name of system.list(JOURNALS).filter((name) => begun.test(name))) system.remove(`${JOURNALS}/${name}`);
+}
+
 /** The journal that a text is; undefined where it is none. */
 function parseJournal(text: string): Journal | undefined {
   try {

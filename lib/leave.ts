@@ -143,6 +143,7 @@ function fateOf({ node, owner, user }: Holder, scene: Scene, desktop: boolean, e
       const alone = node !== undefined && BESIDE.test(node);
       const at = scene.userOf(owner.uid) ?? (alone ? { name: user, uid: owner.uid } : undefined);
       if (!at) return { goes: "not", why: `it runs for user ${user}, who has no session at the machine` };
+      if (owner.unit === "init.scope") return { goes: "not" }; // the manager itself, with all that runs in it
       return desktop || alone ? { goes: "unit", user: at, unit: owner.unit, alone } : { goes: "not" };
     }
     case "service":

@@ -7,15 +7,7 @@
 import { decided, passOn, sharedName } from "./claims.ts";
 import { AidError } from "./errors.ts";
 import { type Outcome, remember } from "./history.ts";
-import {
-  type Entry,
-  type EntryState,
-  type Journal,
-  journalPath,
-  readJournal,
-  releasedPath,
-  saveJournal,
-} from "./journal.ts";
+import { type Entry, type EntryState, type Journal, readJournal, removeJournal, saveJournal } from "./journal.ts";
 import type { Log } from "./log.ts";
 import { describe, kindOf } from "./steps/mod.ts";
 import type { System } from "./system.ts";
@@ -153,8 +145,7 @@ function finish(system: System, journal: Journal, outcome: Outcome, hung: Readon
     .sort((a, b) => Number(b.state === "hung") - Number(a.state === "hung"));
   if (left.length === 0) {
     remember(system, journal, outcome);
-    system.remove(journalPath(journal.guest.uuid));
-    system.remove(releasedPath(journal.guest.uuid));
+    removeJournal(system, journal.guest.uuid);
     return;
   }
   const held = new Set(left.flatMap((entry) => addressOf(entry) ?? []));

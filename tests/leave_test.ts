@@ -127,6 +127,11 @@ Deno.test("a remote login, a user who is not there, other services, guests and s
   });
 });
 
+Deno.test("a user's manager itself is never stopped", () => {
+  const found = leave([holder(inSession("2")), holder(inUnit("init.scope"))]);
+  assertEquals(short(found), { desktop: true, sessions: ["2"], staying: ["init.scope of user 1000"] });
+});
+
 Deno.test("holders='terminate' ends strangers, never a guest nor what cannot be looked into", () => {
   const desktop = { ...DEFAULT_CONFIG.desktop, holders: "terminate" as const };
   const found = leave(

@@ -47,6 +47,14 @@ const journalIn = (host: SimulatedHost): Promise<Journal | undefined> =>
 const pastOf = (host: SimulatedHost): Journal[] =>
   Object.values(host.tree.texts(HISTORY)).map((text) => JSON.parse(text));
 
+Deno.test("what a program left behind that was killed while it wrote the journal goes with that", async () => {
+  const { host } = await handedOver();
+  const other = PATH.replace(UUID, uuidOf("linux"));
+  for (const path of [`${PATH}.1461`, `${other}.77`]) host.tree.file(path, '{"version":1,', 0o600);
+  await undone(host);
+  assertEquals(Object.keys(host.tree.texts("/run/virt-aid/guests")), [`${other}.77`]);
+});
+
 Deno.test("everything is taken back in reverse order, and the journal goes into the history", async () => {
   const { host, before } = await handedOver();
   const told = await undone(host);

@@ -43,8 +43,8 @@ export class Host implements AsyncDisposable {
     throw new Error(`status ${code} of: ${lines}\n${stderr}${stdout}`);
   }
 
-  /** Waits until lines of bash succeed. */
-  async until(what: string, lines: string, seconds?: number): Promise<void> {
+  /** Waits until lines of bash succeed; a boot on a busy machine takes a minute. */
+  async until(what: string, lines: string, seconds = 180): Promise<void> {
     await until(what, async () => (await this.run(lines)).code === 0, seconds);
   }
 

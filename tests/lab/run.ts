@@ -103,8 +103,7 @@ export async function runScenarios(
   const began = performance.now();
   const seconds = (since: number) => `${((performance.now() - since) / 1000).toFixed(1).padStart(6)} s`;
   const room = Math.floor(Deno.systemMemoryInfo().available / MACHINE_BYTES);
-  // one more than there are processors: each waits for something most of the time
-  const machines = Math.max(1, Math.min(navigator.hardwareConcurrency + 1, room, MAX_MACHINES));
+  const machines = Math.max(1, Math.min(navigator.hardwareConcurrency, room, MAX_MACHINES));
   const queue = names.toSorted((a, b) => Number(LONG.includes(b)) - Number(LONG.includes(a))).values();
   const failed: string[] = [];
   await Promise.all(Array.from({ length: machines }, async () => {
