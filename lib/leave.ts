@@ -81,7 +81,8 @@ class Scene {
     this.moving = targets.filter(({ fn, driver }) => fn.driver !== driver);
     this.held = host.holders.filter(({ address }) => targets.some(({ fn }) => fn.address === address));
     const own = this.moving.flatMap(({ fn }) => GPU_DRIVERS[fn.driver ?? ""]?.services ?? []);
-    this.stoppable = new Set([...services, ...own]);
+    const known = host.desktop?.services ?? {};
+    this.stoppable = new Set([...services, ...own].flatMap((name) => [name, known[name] ?? name]));
   }
 
   session(id: string): Session | undefined {
@@ -160,7 +161,7 @@ function fateOf({ node, owner, user }: Holder, scene: Scene, desktop: boolean, e
 export function leaveOf(question: Question): Leave {
   const { host, desktop: policy } = question;
   const scene = new Scene(question);
-  const { manager, services = [] } = host.desktop ?? {};
+  const { manager, services = {} } = host.desktop ?? {};
   // a display manager that is still starting will take every card that it finds
   const soon = manager?.state === "starting" ? scene.moving.map(({ fn }) => fn).filter(isDisplay) : [];
   const desktop = soon.length > 0 || scene.held.some((holder) => scene.shows(holder));
@@ -184,7 +185,7 @@ export function leaveOf(question: Question): Leave {
   return {
     desktop,
     cards: [...new Set([...using, ...soon].map(({ address }) => address))],
-    services: scene.moving.length > 0 ? services.filter((service) => scene.stoppable.has(service)) : [],
+    services: scene.moving.length > 0 ? Object.values(services).filter((name) => scene.stoppable.has(name)) : [],
     units: [...units.values()],
     sessions: ending,
     processes: [...processes.values()],

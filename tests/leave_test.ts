@@ -24,7 +24,7 @@ const DESKTOP: Desktop = {
   sessions: [session("2")],
   gettys: {},
   sockets: {},
-  services: [],
+  services: {},
   systemd: true,
 };
 
@@ -152,11 +152,18 @@ Deno.test("a process that cannot be looked into goes with its session, and stays
 });
 
 Deno.test("services of the list are stopped where they run, whether they have it open or not", () => {
-  const services = ["ollama.service", "nvidia-persistenced.service"];
-  const found = leave([holder(service("ollama.service"))], { services }, { services: ["ollama.service"] });
+  const services = {
+    "ollama.service": "ollama.service",
+    "alias.service": "real.service",
+    "nvidia-persistenced.service": "nvidia-persistenced.service",
+  };
+  const asked = ["ollama.service", "alias.service"];
+  const found = leave([service("ollama.service"), service("real.service")].map((it) => holder(it)), { services }, {
+    services: asked,
+  });
   assertEquals(
     short(found),
-    { services: ["ollama.service"] },
+    { services: ["ollama.service", "real.service"] },
     "the other one belongs to a driver that the card is not on",
   );
 });

@@ -18,8 +18,8 @@ export interface Desktop {
   readonly gettys: Readonly<Record<string, string>>;
   /** Sockets of units of users' managers, `UID UNIT`, that start these again (PipeWire has such); of holders alone. */
   readonly sockets: Readonly<Record<string, readonly string[]>>;
-  /** Services that were asked about and are active or starting. */
-  readonly services: readonly string[];
+  /** Services that were asked about and are active or starting: what systemd calls them, by the names asked for. */
+  readonly services: Readonly<Record<string, string>>;
   /** systemd runs the host. */
   readonly systemd: boolean;
 }
@@ -53,19 +53,22 @@ export async function readDesktop(
   services: readonly string[],
   holders: readonly Holder[],
 ): Promise<Desktop> {
-  if (!hasSystemd(system)) return { sessions: [], gettys: {}, sockets: {}, services: [], systemd: false };
+  if (!hasSystemd(system)) return { sessions: [], gettys: {}, sockets: {}, services: {}, systemd: false };
   const sessions = await readSessions(system);
   const terminals = sessions.flatMap(({ tty, type }) => type === "tty" && /^tty\d+$/.test(tty ?? "") ? [tty!] : []);
   const getty = (tty: string) => `getty@${tty}.service`;
-  const units = await showUnits(system, [...new Set([...MANAGERS, ...terminals.map(getty), ...services])]);
-  const up = new Set(units.filter(({ state }) => state === "active" || state === "starting").map(({ name }) => name));
+  const names = [...new Set([...MANAGERS, ...terminals.map(getty), ...services])];
+  const units = await showUnits(system, names);
+  const up = new Map(
+    names.flatMap((name, i) => /^(active|starting)$/.test(units[i]?.state ?? "") ? [[name, units[i]!.name]] : []),
+  );
   const managers = units.slice(0, MANAGERS.length);
   return {
     manager: managers.find(({ state }) => state === "active") ?? managers.find(({ state }) => state === "starting"),
     sessions,
     gettys: Object.fromEntries(terminals.filter((tty) => up.has(getty(tty))).map((tty) => [tty, getty(tty)])),
     sockets: await socketsOf(system, holders),
-    services: services.filter((service) => up.has(service)),
+    services: Object.fromEntries(services.flatMap((service) => up.has(service) ? [[service, up.get(service)!]] : [])),
     systemd: true,
   };
 }

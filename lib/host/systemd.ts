@@ -139,18 +139,36 @@ export async function isStopping(system: System): Promise<boolean> {
   return new TextDecoder().decode(result.stdout).trim() === "stopping";
 }
 
+/** Properties of sessions. */
+const SESSION = ["Id", "Name", "User", "Seat", "TTY", "Type", "Class", "Remote"];
+/** How often sessions are listed anew when one of them has ended before it was looked at. */
+const LISTS = 3;
+
 /** All sessions; none where there is no logind. */
 export async function readSessions(system: System): Promise<Session[]> {
   if (system.info("/run/systemd/sessions") === undefined) return [];
-  const list = await ask(system, LOGINCTL, ["list-sessions", "--no-legend"]);
-  const ids = list.split("\n").flatMap((line) => /^\s*(\S+)/.exec(line)?.[1] ?? []);
-  if (ids.length === 0) return [];
-  // unlike systemctl it takes no list of them
-  const properties = ["Id", "Name", "User", "Seat", "TTY", "Type", "Class", "Remote"].map((name) =>
-    `--property=${name}`
-  );
-  return blocks(await ask(system, LOGINCTL, ["show-session", ...properties, "--", ...ids]))
-    .filter((block) => block.get("Class") !== "manager")
+  for (let lists = 1;; lists++) {
+    const list = await ask(system, LOGINCTL, ["list-sessions", "--no-legend"]);
+    const ids = list.split("\n").flatMap((line) => /^\s*(\S+)/.exec(line)?.[1] ?? []);
+    if (ids.length === 0) return [];
+    try {
+      return await showSessions(system, ids);
+    } catch (error) {
+      if (lists === LISTS) throw error;
+    }
+  }
+}
+
+/** Sessions by their ids. */
+async function showSessions(system: System, ids: readonly string[]): Promise<Session[]> {
+  // unlike systemctl it takes no list of properties
+  const text = await ask(system, LOGINCTL, [
+    "show-session",
+    ...SESSION.map((name) => `--property=${name}`),
+    "--",
+    ...ids,
+  ]);
+  return blocks(text).filter((block) => block.get("Class") !== "manager")
     .map((block) => ({
       id: block.get("Id") ?? "",
       user: block.get("Name") ?? "",

@@ -1,7 +1,9 @@
-import { withArguments } from "../host/processes.ts";
+import { parentOf, withArguments } from "../host/processes.ts";
 import type { InhibitSleep, StepKind } from "../step.ts";
 
 const PROGRAM = "/usr/bin/systemd-inhibit";
+/** What it runs meanwhile. */
+const WHILE = ["/usr/bin/sleep", "infinity"];
 /** How long the program may take to be there. */
 const START_MS = 2_000;
 
@@ -15,8 +17,12 @@ export const inhibitSleep: StepKind<InhibitSleep> = {
   async apply(system, step, _before, timeoutMs) {
     const args = argumentsOf(step);
     try {
-      system.start(PROGRAM, [...args, "--", "/usr/bin/sleep", "infinity"]);
-      const works = () => withArguments(system, ...args).length > 0;
+      system.start(PROGRAM, [...args, "--", ...WHILE]);
+      // it starts what it is to run when it has the lock
+      const works = () => {
+        const [pid] = withArguments(system, ...args);
+        return withArguments(system, ...WHILE).some((child) => parentOf(system, child) === pid);
+      };
       if (await system.until(works, Math.min(START_MS, timeoutMs), 50)) return;
     } catch {
       // it is not there

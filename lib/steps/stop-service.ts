@@ -60,6 +60,16 @@ export async function startUnit(
   }
 }
 
+/** Starts a unit that was stopped, unless it runs already or the host goes down. */
+async function startAgain(system: System, step: StopService, timeoutMs: number): Promise<string | undefined> {
+  const { service, user } = step;
+  const [unit] = await showUnits(system, [service], user?.name);
+  if (unit?.state === "active" || unit?.state === "starting" || await isStopping(system)) return undefined;
+  // its starts are counted, and one too many is refused (docs/vfio.md M3); one that was never loaded has no count
+  await order(system, "reset-failed", service, user?.name).catch(() => {});
+  return await startUnit(system, step, timeoutMs);
+}
+
 /** See {@linkcode StopService}. */
 export const stopService: StepKind<StopService> = {
   describe: (step) => `stop ${nameOf(step)}`,
@@ -71,8 +81,8 @@ export const stopService: StepKind<StopService> = {
     try {
       await order(system, "stop", step.service, step.user?.name);
     } catch (error) {
-      // one that the manager does not know; what counts is whether anything of it is left
-      if (step.back || processesOf(system, step).length > 0) throw error;
+      // a user's manager may not know it, or be ending itself; what counts is that nothing of it is left
+      if (!step.user && step.back) throw error;
     }
     if (!await untilEmpty(system, step, timeoutMs)) {
       throw new AidError(`${nameOf(step)} does not stop`, `systemctl status ${step.service}`);
@@ -80,16 +90,11 @@ export const stopService: StepKind<StopService> = {
   },
   async undo(system, step, _before, timeoutMs) {
     if (!step.back || !isManaged(system, step.user)) return;
-    const [unit] = await showUnits(system, [step.service], step.user?.name);
-    if (unit?.state === "active" || unit?.state === "starting") return;
-    if (await isStopping(system)) return; // the host goes down: nothing is to come up any more
-    // its starts are counted, and one too many is refused (docs/vfio.md M3); one that was never loaded has no count
-    await order(system, "reset-failed", step.service, step.user?.name).catch(() => {});
     try {
-      return await startUnit(system, step, timeoutMs);
+      return await startAgain(system, step, timeoutMs);
     } catch (error) {
       if (!step.user) throw error;
-      return (error as Error).message; // the user's next login starts it
+      return (error as Error).message; // his next login starts it
     }
   },
 };

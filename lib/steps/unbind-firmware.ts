@@ -29,5 +29,6 @@ export const unbindFirmware: StepKind<UnbindFirmware> = {
       // the card's memory lies elsewhere, or shows nothing any more: no attempt will change that (docs/vfio.md F8)
       return `${step.device} cannot be shown again: ${(error as Error).message}; text consoles may stay dark`;
     }
+    if (platformDriver(system, step.device) === undefined) return `${step.device} is not shown again`;
   },
 };

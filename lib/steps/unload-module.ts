@@ -19,17 +19,17 @@ export const unloadModule: StepKind<UnloadModule> = {
   shared: (step) => `module ${step.module}`,
   look: (system, step) => ({ already: !isLoaded(system, step.module) }),
   async apply(system, { module }, _before, timeoutMs) {
-    for (const end = system.now() + timeoutMs;;) {
+    const end = system.now() + timeoutMs;
+    for (let reason = "there was no time";;) {
       const left = end - system.now();
-      const failure = failureOf(
-        await system.run({ program: RMMOD, args: ["--", module], timeoutMs: Math.max(left, 1) }),
-      );
+      if (left <= 0) throw new AidError(`rmmod ${module}: ${reason}`, "look at `lsmod` and at who uses the card");
+      const failure = failureOf(await system.run({ program: RMMOD, args: ["--", module], timeoutMs: left }));
       // its exit status is the verdict: a module that is gone although it failed was torn out (docs/vfio.md M4)
       if (failure === undefined) return;
+      reason = failure;
       const now = () => system.read(`/sys/module/${module}/refcnt`)?.trim();
       const users = now();
-      if (left <= 0) throw new AidError(`rmmod ${module}: ${failure}`, "look at `lsmod` and at who uses the card");
-      await system.until(() => now() !== users, Math.min(RETRY_MS, left));
+      await system.until(() => now() !== users, Math.min(RETRY_MS, Math.max(end - system.now(), 0)));
     }
   },
   undo: (system, step, _before, timeoutMs) => modprobe(system, step.module, timeoutMs),

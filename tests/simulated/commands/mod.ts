@@ -14,7 +14,7 @@ import { loginctl } from "./loginctl.ts";
 import { grep } from "./grep.ts";
 import { ls } from "./ls.ts";
 import { modprobe, rmmod } from "./modprobe.ts";
-import { head, kill, mkdir, mount, udevadm, virsh } from "./small.ts";
+import { head, kill, mkdir, mount, systemdInhibit, udevadm, virsh } from "./small.ts";
 import { stat } from "./stat.ts";
 import { systemctl } from "./systemctl.ts";
 
@@ -43,7 +43,7 @@ export const COMMANDS: Readonly<Record<string, CommandFunction>> = {
   "/usr/bin/mkdir": mkdir,
   "/usr/bin/mount": mount,
   "/usr/bin/stat": stat,
-  "/usr/bin/systemd-inhibit": () => ({ code: 0, goesOn: true }),
+  "/usr/bin/systemd-inhibit": systemdInhibit,
   "/usr/bin/systemctl": systemctl,
   "/usr/bin/udevadm": udevadm,
   "/usr/bin/virsh": virsh,

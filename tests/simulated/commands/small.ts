@@ -78,3 +78,11 @@ export const virsh: CommandFunction = (host, args) => {
   if (xml === undefined) return { code: 1, stderr: "error: failed to get domain\n" };
   return { code: 0, stdout: xml };
 };
+
+/** `systemd-inhibit OPTIONS -- PROGRAM...`: takes the lock, then runs the program; that ends with it. */
+export const systemdInhibit: CommandFunction = ({ processes, caller }, args) => {
+  const program = args.slice(args.indexOf("--") + 1);
+  const child = processes.spawn({ comm: program[0]!.split("/").at(-1)!, args: program, parent: caller });
+  processes.all.get(caller)!.onEnd.push(() => processes.end(child, 143));
+  return { code: 0, goesOn: true };
+};
