@@ -82,7 +82,7 @@ export const stopService: StepKind<StopService> = {
       await order(system, "stop", step.service, step.user?.name);
     } catch (error) {
       // a user's manager may not know it, or be ending itself; what counts is that nothing of it is left
-      if (!step.user && step.back) throw error;
+      if (!step.user && (step.back || processesOf(system, step).length > 0)) throw error;
     }
     if (!await untilEmpty(system, step, timeoutMs)) {
       throw new AidError(`${nameOf(step)} does not stop`, `systemctl status ${step.service}`);
