@@ -8,7 +8,7 @@
 
 import { AidError, report } from "./errors.ts";
 import { checkName, type Event, EVENTS, findEvent, HOOKS, MAX_XML } from "./event.ts";
-import { JOURNALS } from "./journal.ts";
+import { JOURNALS, RETURNED } from "./journal.ts";
 import { type Log, openLog } from "./log.ts";
 import { type Call, distrust, runOwn, startRecovery } from "./own-program.ts";
 import type { System } from "./system.ts";
@@ -41,6 +41,11 @@ function isConfigured(system: System, guest: string): boolean {
   }
 }
 
+/** Has the desktop watched that a release, or a prepare that failed before it, has started again. */
+function watchReturned(system: System, { operation }: Event, log: Log): void {
+  if (operation === "release" && system.info(RETURNED)) startRecovery(system, log);
+}
+
 /** Our own part in the event; gives the exit status. */
 async function runPhase(call: Call): Promise<number> {
   const { system, event, guest, log, xml } = call;
@@ -56,7 +61,10 @@ async function runPhase(call: Call): Promise<number> {
     return 0;
   }
   const { failure } = await runOwn(call, phase.program, { timeoutMs: phase.timeoutMs });
-  if (failure === undefined) return 0;
+  if (failure === undefined) {
+    watchReturned(system, event, log);
+    return 0;
+  }
   if (event.operation === "release") startRecovery(system, log);
   if (!phase.fails) return 0;
   system.complain(failure);
@@ -102,6 +110,7 @@ async function answer(
   const parent = system.parent();
   if (event.driver === "daemon" && event.operation === "start" && hasJournals(system)) startRecovery(system, log);
   const phase = event.phase?.when === "journaled" ? hasJournals(system) : event.phase !== undefined;
+  if (!phase) watchReturned(system, event, log);
   if (!phase && !hasScripts(system, event, guest)) return 0;
 
   const stdin = await system.input(MAX_XML);

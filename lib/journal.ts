@@ -11,6 +11,8 @@ import type { System } from "./system.ts";
 
 /** Journals of the guests that have something of the host's; on tmpfs: after a reboot there is nothing to undo. */
 export const JOURNALS = "/run/virt-aid/guests";
+/** Tells that a desktop was started again, and which service that is: its first seconds are watched after the hook. */
+export const RETURNED = `${JOURNALS}/returned`;
 
 /** Where an entry stands. */
 export type EntryState =

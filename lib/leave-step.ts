@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { UnitUser } from "./host/inits/init.ts";
+
 /** A step that waits for others. */
 export interface Limited {
   /** How long it may take at most, in milliseconds. */
@@ -26,14 +28,6 @@ export interface MaskUnits {
   readonly units: readonly string[];
   /** Display functions that the desktop has to do without; another guest that takes one of them relies on this too. */
   readonly cards?: readonly string[];
-}
-
-/** Whose manager has a unit. */
-export interface UnitUser {
-  /** Name of the user. */
-  readonly name: string;
-  /** Number of the user. */
-  readonly uid: number;
 }
 
 /** Stops a service, or another unit of systemd. */
@@ -68,6 +62,20 @@ export interface EndSession extends Limited {
   readonly id: string;
   /** Its user, for people. */
   readonly user: string;
+}
+
+/** Ends a login on a text console without a session of logind. It does not come back by itself. */
+export interface EndLogin extends Limited {
+  /** Discriminant. */
+  readonly kind: "end-login";
+  /** The console, `tty1`. */
+  readonly tty: string;
+  /** Its user, for people. */
+  readonly user: string;
+  /** Process id of its first process. */
+  readonly pid: number;
+  /** Start time of that, in clock ticks since boot. */
+  readonly start: string;
 }
 
 /** Ends processes that the administrator wants to go although nothing is known of them. */

@@ -11,8 +11,10 @@ import type { Leave } from "./leave.ts";
 import type { EndSession, InhibitSleep, Step, StopService } from "./step.ts";
 
 /** Keeps the host awake while a guest has a card. */
-export function awakeSteps({ systemd }: Desktop, guest: string): InhibitSleep[] {
-  return systemd ? [{ kind: "inhibit-sleep", why: `guest ${guest} has a graphics card` }] : [];
+export function awakeSteps({ init, sessions }: Desktop, guest: string): InhibitSleep[] {
+  return init === "systemd" || sessions.length > 0
+    ? [{ kind: "inhibit-sleep", why: `guest ${guest} has a graphics card` }]
+    : [];
 }
 
 /** The steps; none where nobody has to go. */
@@ -23,26 +25,32 @@ export function leaveSteps(
   addresses: readonly string[],
 ): Step[] {
   const limitMs = policy.wait * 1000;
-  const { cards, sessions } = leave;
+  const { cards, sessions, logins } = leave;
   const stop = (service: string, more: Partial<StopService> = {}): StopService => (
     { kind: "stop-service", service, back: true, limitMs, ...more }
   );
-  const gettys = sessions.flatMap(({ tty }) => desktop.gettys[tty ?? ""] ?? []);
-  const users = new Map(sessions.filter(({ type }) => type !== "tty").map(({ uid, user }) => [uid, user]));
+  const consoles = new Set([...sessions, ...logins].map(({ tty }) => tty ?? ""));
+  const gettys = [...consoles].flatMap((tty) => desktop.gettys[tty] ?? []);
+  const managed = desktop.init === "systemd" ? sessions.filter(({ type }) => type !== "tty") : [];
+  const users = new Map(managed.map(({ uid, user }) => [uid, user]));
   const manager = leave.desktop ? desktop.manager?.name : undefined;
   const steps: Step[] = [
     ...leave.services.map((service) => stop(service)),
     // what belongs to a session can be told to go while the session is there (docs/vfio.md F10)
     ...[...users].map(([uid, name]) => stop("graphical-session.target", { user: { uid, name }, back: false })),
     ...leave.units.flatMap(({ unit, user, alone }) => {
-      const sockets = desktop.sockets[`${user.uid} ${unit}`] ?? []; // first: they would start the unit again
-      return [...sockets, unit].map((name) => stop(name, { user, back: alone }));
+      const its = desktop.units[`${user.uid} ${unit}`];
+      // what belongs to a session comes with the next one; a scope cannot be started
+      const back = alone || its?.alone === true && unit.endsWith(".service");
+      // sockets first: they would start the unit again
+      return [...its?.sockets ?? [], unit].map((name) => stop(name, { user, back }));
     }),
     ...manager ? [stop(manager, { cards })] : [],
-    // masked after it was stopped, so that on the way back it can be started
     ...gettys.map((getty) => stop(getty, { cards })),
-    ...gettys.length > 0 ? [{ kind: "mask-units", units: gettys, cards } as const] : [],
+    // masked after it was stopped, so that on the way back it can be started; elsewhere what is stopped stays so
+    ...gettys.length > 0 && desktop.init === "systemd" ? [{ kind: "mask-units", units: gettys, cards } as const] : [],
     ...sessions.map(({ id, user }): EndSession => ({ kind: "end-session", id, user, limitMs })),
+    ...logins.map(({ tty, user, pid, start }): Step => ({ kind: "end-login", tty, user, pid, start, limitMs })),
     ...leave.processes.map(({ pid, start, name }): Step => ({ kind: "end-process", pid, start, name, limitMs })),
   ];
   return steps.length > 0 ? [...steps, { kind: "wait-unused", addresses, limitMs }] : [];

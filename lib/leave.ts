@@ -9,10 +9,12 @@ import type { DesktopPolicy } from "./config.ts";
 import { GPU_DRIVERS } from "./host/gpu-drivers.ts";
 import type { Holder } from "./host/holders.ts";
 import type { Host } from "./host/mod.ts";
+import type { UnitUser } from "./host/inits/init.ts";
+import type { Session } from "./host/logind.ts";
 import { isDisplay } from "./host/pci.ts";
-import type { Session } from "./host/systemd.ts";
+import { DISPLAY_MANAGERS, SEAT_DAEMONS } from "./host/programs.ts";
+import type { Owner } from "./host/owners.ts";
 import type { Target } from "./preflight/targets.ts";
-import type { UnitUser } from "./step.ts";
 
 /** What the decision goes by. */
 export interface Question {
@@ -46,11 +48,16 @@ export interface Leave {
   readonly units: readonly { readonly unit: string; readonly user: UnitUser; readonly alone: boolean }[];
   /** Sessions that end. */
   readonly sessions: readonly Session[];
+  /** Logins on text consoles that end, where there are no sessions of them. */
+  readonly logins: readonly (Login & { readonly user: string })[];
   /** Processes that end. */
   readonly processes: readonly Holder[];
   /** Holders that will not go: the start is refused. */
   readonly staying: readonly Staying[];
 }
+
+/** A login on a text console. */
+type Login = Extract<Owner, { readonly kind: "login" }>;
 
 /** Nodes that are beside the card: whoever has only these open can do without. */
 const BESIDE = /^\/dev\/(snd\/|i2c-)/;
@@ -58,7 +65,7 @@ const BESIDE = /^\/dev\/(snd\/|i2c-)/;
  * They have the card open for the session at the seat, and close it with that; init does so for logind, which leaves its
  * descriptors with it in case that it is started anew.
  */
-const SEAT_DAEMONS = /^((systemd-logind|elogind|seatd)\.service|init\.scope)$/;
+const WITH_SEAT: readonly string[] = [...SEAT_DAEMONS, "init.scope"];
 /** A session that shows something; one that began on a text console is told by what it has open. */
 const GRAPHICAL = /^(x11|wayland|mir)$/;
 
@@ -97,7 +104,10 @@ class Scene {
 
   /** Does a service show the desktop? */
   isDesktop(unit: string): boolean {
-    return unit === this.question.host.desktop?.manager?.name || SEAT_DAEMONS.test(unit);
+    const name = unit.replace(/\.service$/, "");
+    const manager = this.question.host.desktop?.manager;
+    return WITH_SEAT.includes(name) || manager !== undefined &&
+        (unit === manager.name || DISPLAY_MANAGERS.includes(name));
   }
 
   /** Does a holder show the desktop on the card? */
@@ -105,7 +115,7 @@ class Scene {
     if (node === undefined || BESIDE.test(node)) return false;
     if (owner.kind === "session") return onSeat(this.session(owner.id));
     if (owner.kind === "user-unit") return this.userOf(owner.uid) !== undefined;
-    return owner.kind === "service" && this.isDesktop(owner.unit);
+    return owner.kind === "login" || owner.kind === "service" && this.isDesktop(owner.unit);
   }
 
   /** Sessions that end where the desktop goes: those that have the card open, and all graphical ones at the same seat. */
@@ -150,6 +160,8 @@ function fateOf({ node, owner, user }: Holder, scene: Scene, desktop: boolean, e
     case "service":
       if (scene.stoppable.has(owner.unit)) return WITH_OTHERS;
       return desktop && scene.isDesktop(owner.unit) ? WITH_OTHERS : { goes: "not" };
+    case "login":
+      return desktop ? WITH_OTHERS : { goes: "not" };
     case "guest":
       return { goes: "not", why: "another guest uses it" };
     case "none":
@@ -168,6 +180,7 @@ export function leaveOf(question: Question): Leave {
   const ending = desktop ? scene.ending() : [];
 
   const units = new Map<string, Leave["units"][number]>();
+  const logins = new Map<number, Leave["logins"][number]>();
   const processes = new Map<number, Holder>();
   const staying: Staying[] = [];
   for (const holder of scene.held) {
@@ -176,6 +189,8 @@ export function leaveOf(question: Question): Leave {
       const key = `${fate.user.uid} ${fate.unit}`;
       units.set(key, { ...fate, alone: fate.alone && (units.get(key)?.alone ?? true) });
     }
+    const { owner, user } = holder;
+    if (owner.kind === "login" && fate.goes === "with others") logins.set(owner.pid, { ...owner, user });
     if (fate.goes !== "not") continue;
     const may = policy.holders === "terminate" && holder.node !== undefined && holder.owner.kind !== "guest";
     if (may) processes.set(holder.pid, holder);
@@ -188,6 +203,7 @@ export function leaveOf(question: Question): Leave {
     services: scene.moving.length > 0 ? Object.values(services).filter((name) => scene.stoppable.has(name)) : [],
     units: [...units.values()],
     sessions: ending,
+    logins: [...logins.values()],
     processes: [...processes.values()],
     staying,
   };

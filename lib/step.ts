@@ -6,6 +6,7 @@
  */
 
 import type {
+  EndLogin,
   EndProcess,
   EndSession,
   InhibitSleep,
@@ -139,6 +140,7 @@ export type Step =
   | StopService
   | StartService
   | EndSession
+  | EndLogin
   | EndProcess
   | WaitUnused
   | RememberDisplay

@@ -4,7 +4,7 @@ import type { Desktop } from "../lib/host/desktop.ts";
 import type { Holder } from "../lib/host/holders.ts";
 import { readHost } from "../lib/host/mod.ts";
 import { type Owner, ownerName } from "../lib/host/owners.ts";
-import type { Session } from "../lib/host/systemd.ts";
+import type { Session } from "../lib/host/logind.ts";
 import { type Leave, leaveOf } from "../lib/leave.ts";
 import { targetsOf } from "../lib/preflight/targets.ts";
 import { parseDomain } from "../lib/domain.ts";
@@ -23,9 +23,9 @@ const DESKTOP: Desktop = {
   manager: { name: "gdm.service", state: "active" },
   sessions: [session("2")],
   gettys: {},
-  sockets: {},
+  units: {},
   services: {},
-  systemd: true,
+  init: "systemd",
 };
 
 let pid = 100;

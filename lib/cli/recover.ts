@@ -1,6 +1,8 @@
 import { AidError, printable } from "../errors.ts";
 import { lastFailure } from "../history.ts";
 import { recover as recoverAll } from "../recover.ts";
+import { openLog } from "../log.ts";
+import { returnedService, watchReturned } from "../returned.ts";
 import { ensureViews } from "../views.ts";
 import type { Subcommand } from "./mod.ts";
 
@@ -22,8 +24,15 @@ export const recover: Subcommand = {
       if (result === "failed") system.complain(text);
       else system.print(`${printable(guest)}: ${result}: ${text}\n`);
     }
+    const returned = returnedService(system);
+    if (returned !== undefined) system.print(`${returned} was started again: its first seconds are watched\n`);
+    const fallen = returned === undefined ? undefined : await watchReturned(system, returned);
+    if (fallen !== undefined) {
+      openLog(system, "desktop").error(fallen);
+      system.complain(`virt-aid: ${fallen}\n`);
+    }
     const failure = lastFailure(system);
     if (failure) system.print(`note: ${failure}\n`);
-    return results.some(({ result }) => result === "failed") ? 1 : 0;
+    return fallen !== undefined || results.some(({ result }) => result === "failed") ? 1 : 0;
   },
 };

@@ -6,45 +6,52 @@
 
 import type { System } from "../system.ts";
 import type { Holder } from "./holders.ts";
-import { hasSystemd, readSessions, type Session, showUnits, triggersOf, type Unit } from "./systemd.ts";
+import type { InitName, Unit, UnitUser } from "./inits/init.ts";
+import { initOf } from "./inits/mod.ts";
+import { type Relations, relationsOf } from "./inits/systemd.ts";
+import { readSessions, type Session } from "./logind.ts";
+import { DISPLAY_MANAGERS } from "./programs.ts";
 
 /** The desktop as it is. */
 export interface Desktop {
+  /** What runs the host's services; undefined where it is nothing that we know. */
+  readonly init?: InitName;
   /** The display manager, where one is active or starting. */
   readonly manager?: Unit;
   /** Sessions. */
   readonly sessions: readonly Session[];
-  /** Terminals of sessions whose login prompt would log in again, `tty1`, with the unit that does. */
+  /** Text consoles on which somebody is logged in whom the login prompt would log in again, `tty1`, with its service. */
   readonly gettys: Readonly<Record<string, string>>;
-  /** Sockets of units of users' managers, `UID UNIT`, that start these again (PipeWire has such); of holders alone. */
-  readonly sockets: Readonly<Record<string, readonly string[]>>;
-  /** Services that were asked about and are active or starting: what systemd calls them, by the names asked for. */
+  /** Units of users' managers that hold something, by `UID UNIT`. */
+  readonly units: Readonly<Record<string, Relations>>;
+  /** Services that were asked about and are active or starting: what the init system calls them, by the names asked for. */
   readonly services: Readonly<Record<string, string>>;
-  /** systemd runs the host. */
-  readonly systemd: boolean;
 }
 
-/** Names of display managers; most are behind the first one, an alias (docs/vfio.md 4.6). */
-const MANAGERS: readonly string[] = [
-  ...["display-manager", "gdm", "gdm3", "sddm", "lightdm", "lxdm", "xdm", "mdm", "slim", "nodm", "ly", "greetd"],
-  ...["lemurs", "emptty", "entrance", "cosmic-greeter", "plasmalogin"],
-].map((name) => `${name}.service`);
-
-/** Sockets of the units that hold something. */
-async function socketsOf(system: System, holders: readonly Holder[]): Promise<Record<string, string[]>> {
-  const found: Record<string, string[]> = {};
-  const units = new Map<number, { user: string; names: Set<string> }>();
+/** Relations of the units that hold something. */
+async function unitsOf(system: System, holders: readonly Holder[]): Promise<Record<string, Relations>> {
+  const found: Record<string, Relations> = {};
+  const units = new Map<number, { user: UnitUser; names: Set<string> }>();
   for (const { owner, user } of holders) {
     if (owner.kind !== "user-unit") continue;
-    const known = units.get(owner.uid) ?? { user, names: new Set() };
+    const known = units.get(owner.uid) ?? { user: { name: user, uid: owner.uid }, names: new Set() };
     units.set(owner.uid, { ...known, names: known.names.add(owner.unit) });
   }
   for (const [uid, { user, names }] of units) {
     // a manager that is just ending answers nothing, and takes its sockets along
-    const triggers = await triggersOf(system, [...names], user).catch(() => new Map<string, string[]>());
-    for (const [unit, sockets] of triggers) found[`${uid} ${unit}`] = sockets;
+    const relations = await relationsOf(system, [...names], user).catch(() => new Map<string, Relations>());
+    for (const [unit, its] of relations) found[`${uid} ${unit}`] = its;
   }
   return found;
+}
+
+/** Text consoles on which a desktop may have been started. */
+function consolesOf(sessions: readonly Session[], holders: readonly Holder[]): string[] {
+  const terminals = [
+    ...sessions.flatMap(({ tty, type }) => type === "tty" ? [tty ?? ""] : []),
+    ...holders.flatMap(({ owner }) => owner.kind === "login" ? [owner.tty] : []),
+  ];
+  return [...new Set(terminals.filter((tty) => /^tty\d+$/.test(tty)))];
 }
 
 /** Reads it. */
@@ -53,22 +60,44 @@ export async function readDesktop(
   services: readonly string[],
   holders: readonly Holder[],
 ): Promise<Desktop> {
-  if (!hasSystemd(system)) return { sessions: [], gettys: {}, sockets: {}, services: {}, systemd: false };
   const sessions = await readSessions(system);
-  const terminals = sessions.flatMap(({ tty, type }) => type === "tty" && /^tty\d+$/.test(tty ?? "") ? [tty!] : []);
-  const getty = (tty: string) => `getty@${tty}.service`;
-  const names = [...new Set([...MANAGERS, ...terminals.map(getty), ...services])];
-  const units = await showUnits(system, names);
+  const init = initOf(system);
+  if (!init) return { sessions, gettys: {}, units: {}, services: {} };
+  const consoles = consolesOf(sessions, holders);
+  const names = [...new Set([...DISPLAY_MANAGERS, ...consoles.flatMap((tty) => init.gettys(tty)), ...services])];
+  const units = await init.show(system, names);
   const up = new Map(
     names.flatMap((name, i) => /^(active|starting)$/.test(units[i]?.state ?? "") ? [[name, units[i]!.name]] : []),
   );
-  const managers = units.slice(0, MANAGERS.length);
+  const managers = units.slice(0, DISPLAY_MANAGERS.length);
+  const prompts = consoles.map((tty) => [tty, init.gettys(tty).flatMap((name) => up.get(name) ?? [])[0]] as const);
   return {
+    init: init.name,
     manager: managers.find(({ state }) => state === "active") ?? managers.find(({ state }) => state === "starting"),
     sessions,
-    gettys: Object.fromEntries(terminals.filter((tty) => up.has(getty(tty))).map((tty) => [tty, getty(tty)])),
-    sockets: await socketsOf(system, holders),
+    gettys: Object.fromEntries(prompts.flatMap(([tty, name]) => name === undefined ? [] : [[tty, name]])),
+    units: await unitsOf(system, holders),
     services: Object.fromEntries(services.flatMap((service) => up.has(service) ? [[service, up.get(service)!]] : [])),
-    systemd: true,
   };
+}
+
+/**
+ * Says which holders belong to services of the desktop, or to those that were asked about, where nothing about their
+ * processes tells that by itself: without control groups, under an init system that is their parent.
+ */
+export async function attributed(
+  system: System,
+  holders: readonly Holder[],
+  { manager, services }: Desktop,
+): Promise<readonly Holder[]> {
+  const init = initOf(system);
+  if (!init || holders.every(({ owner }) => owner.kind !== "none")) return holders;
+  const units = new Map<number, string>();
+  for (const unit of new Set([...Object.values(services), ...manager ? [manager.name] : []])) {
+    for (const pid of await init.processes(system, unit)) units.set(pid, unit);
+  }
+  return holders.map((holder) => {
+    const unit = units.get(holder.pid);
+    return holder.owner.kind === "none" && unit ? { ...holder, owner: { kind: "service", unit } } : holder;
+  });
 }

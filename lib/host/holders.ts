@@ -11,7 +11,7 @@ import type { System } from "../system.ts";
 import { GPU_DRIVERS } from "./gpu-drivers.ts";
 import { type Owner, ownerOf } from "./owners.ts";
 import { attribute, driverOf, PCI } from "./pci.ts";
-import { pids, startOf } from "./processes.ts";
+import { nameOf, pids, startOf, userIdOf } from "./processes.ts";
 
 /** A process that holds a function. */
 export interface Holder {
@@ -203,11 +203,11 @@ export async function holdersOf(system: System, addresses: readonly string[]): P
   const mapped = screens ? await mappedFiles(system, all) : new Map<string, string[]>();
   const names = users(system);
   const holder = (pid: string, address: string, node?: string): Holder => {
-    const uid = /^Uid:\s+(\d+)/m.exec(system.read(`/proc/${pid}/status`) ?? "")?.[1] ?? "?";
+    const uid = String(userIdOf(system, pid) ?? "?");
     return {
       address,
       pid: Number(pid),
-      name: system.read(`/proc/${pid}/comm`)?.trim() ?? "?",
+      name: nameOf(system, pid) ?? "?",
       user: names.get(uid) ?? uid,
       node,
       start: startOf(system, Number(pid)) ?? "",

@@ -6,7 +6,7 @@
  */
 
 import type { System } from "../system.ts";
-import { type Desktop, readDesktop } from "./desktop.ts";
+import { attributed, type Desktop, readDesktop } from "./desktop.ts";
 import { type Display, readDisplays } from "./display.ts";
 import { type FileState, fileStates } from "./files.ts";
 import { type Holder, holdersOf } from "./holders.ts";
@@ -83,14 +83,15 @@ export async function readHost(system: System, question: Question): Promise<Host
   const looked = new Set([...moving, ...displays].map(({ address }) => address));
   const holders = await holdersOf(system, [...looked]);
   const needed = displays.length > 0 || holders.length > 0;
+  const desktop = needed ? await readDesktop(system, question.services, holders) : undefined;
   return {
     iommu: iommuOn(system),
     functions,
     drivers: Object.fromEntries(question.drivers.map((driver) => [driver, driverState(system, driver)])),
     variants: variantsOf(system, Object.fromEntries(all.map((fn) => [fn.address, fn.modalias]))),
-    holders,
+    holders: desktop ? await attributed(system, holders, desktop) : holders,
     displays,
-    desktop: needed ? await readDesktop(system, question.services, holders) : undefined,
+    desktop,
     disks: mountedDisks(system),
     routes: defaultRoutes(system),
     keyboards: keyboards(system),

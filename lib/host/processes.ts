@@ -28,6 +28,37 @@ export function parentOf(system: System, pid: number): number | undefined {
   return stat && Number(stat[1]);
 }
 
+/** Name of a process's program, as the kernel has it; undefined where it does not run. */
+export function nameOf(system: System, pid: number | string): string | undefined {
+  return system.read(`/proc/${pid}/comm`)?.trimEnd();
+}
+
+/** Number of a process's user; undefined where it does not run. */
+export function userIdOf(system: System, pid: number | string): number | undefined {
+  const uid = /^Uid:\s+(\d+)/m.exec(system.read(`/proc/${pid}/status`) ?? "")?.[1];
+  return uid === undefined ? undefined : Number(uid);
+}
+
+/** The text console, `tty1`, that a process has as its terminal, if it has one. */
+export function terminalOf(system: System, pid: number): string | undefined {
+  const device = Number(statOf(system, pid)?.[4] ?? 0);
+  const [major, minor] = [device >> 8, device & 0xff];
+  return major === 4 && minor > 0 && minor < 64 ? `tty${minor}` : undefined;
+}
+
+/** Children of these processes, theirs, and so on; in the order of their ids. */
+export function descendants(system: System, roots: readonly number[]): number[] {
+  if (roots.length === 0) return [];
+  const parents = new Map(pids(system).map(Number).map((pid) => [pid, parentOf(system, pid)]));
+  const below = (pid: number, seen: readonly number[]): boolean => {
+    const parent = parents.get(pid);
+    // the table is not of one moment: a number that was used again could make it a ring
+    if (parent === undefined || seen.includes(parent)) return false;
+    return roots.includes(parent) || below(parent, [...seen, parent]);
+  };
+  return [...parents.keys()].filter((pid) => !roots.includes(pid) && below(pid, [pid])).sort((a, b) => a - b);
+}
+
 /** Processes that were started with all of these arguments. */
 export function withArguments(system: System, ...wanted: readonly string[]): number[] {
   return pids(system).map(Number).filter((pid) => {
@@ -47,7 +78,7 @@ export function inGroups(system: System, ...names: readonly string[]): number[] 
 
 /** Does a libvirt daemon run that has guests of QEMU? */
 export function libvirtRuns(system: System): boolean {
-  return pids(system).some((pid) => /^(libvirtd|virtqemud)$/.test(system.read(`/proc/${pid}/comm`)?.trim() ?? ""));
+  return pids(system).some((pid) => /^(libvirtd|virtqemud)$/.test(nameOf(system, pid) ?? ""));
 }
 
 /** Does a QEMU of this guest run? libvirt gives it the UUID on its command line. */

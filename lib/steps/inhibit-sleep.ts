@@ -1,7 +1,11 @@
+import { initOf } from "../host/inits/mod.ts";
 import { parentOf, withArguments } from "../host/processes.ts";
 import type { InhibitSleep, StepKind } from "../step.ts";
+import type { System } from "../system.ts";
 
-const PROGRAM = "/usr/bin/systemd-inhibit";
+/** The one of systemd, and elogind's, by which init system has which. */
+const programOf = (system: System) =>
+  initOf(system)?.name === "systemd" ? "/usr/bin/systemd-inhibit" : "/usr/bin/elogind-inhibit";
 /** What it runs meanwhile. */
 const WHILE = ["/usr/bin/sleep", "infinity"];
 /** How long the program may take to be there. */
@@ -16,8 +20,9 @@ export const inhibitSleep: StepKind<InhibitSleep> = {
   look: () => ({ already: false }),
   async apply(system, step, _before, timeoutMs) {
     const args = argumentsOf(step);
+    const program = programOf(system);
     try {
-      system.start(PROGRAM, [...args, "--", ...WHILE]);
+      system.start(program, [...args, "--", ...WHILE]);
       // it starts what it is to run when it has the lock
       const works = () => {
         const [pid] = withArguments(system, ...args);
@@ -27,7 +32,7 @@ export const inhibitSleep: StepKind<InhibitSleep> = {
     } catch {
       // it is not there
     }
-    return `nothing keeps the host from going to sleep while the guest runs: ${PROGRAM} does not work`;
+    return `nothing keeps the host from going to sleep while the guest runs: ${program} does not work`;
   },
   async undo(system, step) {
     for (const pid of withArguments(system, ...argumentsOf(step))) await system.kill(pid);

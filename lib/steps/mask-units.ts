@@ -1,4 +1,4 @@
-import { isMasked, mask } from "../host/systemd.ts";
+import { isMasked, mask } from "../host/inits/systemd.ts";
 import type { MaskUnits, StepKind } from "../step.ts";
 
 /** See {@linkcode MaskUnits}. */

@@ -8,6 +8,7 @@
 import type { Step, StepKind } from "../step.ts";
 import { bind } from "./bind.ts";
 import { blockModules } from "./block-modules.ts";
+import { endLogin } from "./end-login.ts";
 import { endProcess } from "./end-process.ts";
 import { endSession } from "./end-session.ts";
 import { inhibitSleep } from "./inhibit-sleep.ts";
@@ -35,6 +36,7 @@ const KINDS: { readonly [K in Step["kind"]]: StepKind<Extract<Step, { readonly k
   "stop-service": stopService,
   "start-service": startService,
   "end-session": endSession,
+  "end-login": endLogin,
   "end-process": endProcess,
   "wait-unused": waitUnused,
   "remember-display": rememberDisplay,

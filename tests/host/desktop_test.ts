@@ -25,7 +25,7 @@ const TABLE: readonly (readonly [DesktopName, string | undefined, string[], Reco
   ["kde", "sddm.service", ["2 wayland"], {}],
   ["sway", "greetd.service", ["3 wayland"], {}],
   ["startx", undefined, ["1 tty"], { tty1: "getty@tty1.service" }],
-  ["startx-no-logind", undefined, [], {}],
+  ["startx-no-logind", undefined, [], { tty1: "getty@tty1.service" }],
   ["plain", undefined, [], {}],
 ];
 
@@ -34,20 +34,23 @@ for (const [name, manager, sessions, gettys] of TABLE) {
     const found = await read(desktop(name));
     assertEquals({
       ...{ manager: found.manager?.name, sessions: found.sessions.map(({ id, type }) => `${id} ${type}`) },
-      ...{ gettys: found.gettys, systemd: found.systemd },
-    }, { manager, sessions, gettys, systemd: true });
+      ...{ gettys: found.gettys, init: found.init },
+    }, { manager, sessions, gettys, init: "systemd" });
   });
 }
 
-Deno.test("desktop: sockets of the units that hold something, and of no others", async () => {
-  const { sockets } = await read(desktop("sway"));
-  assertEquals(sockets, { "1000 pipewire.service": ["pipewire.socket"], "1000 wireplumber.service": [] });
+Deno.test("desktop: relations of the units that hold something, and of no others", async () => {
+  const { units } = await read(desktop("sway"));
+  assertEquals(units, {
+    "1000 pipewire.service": { sockets: ["pipewire.socket"], alone: true },
+    "1000 wireplumber.service": { sockets: [], alone: true },
+  });
 });
 
-Deno.test("desktop: a user's manager that is just ending has no sockets", async () => {
+Deno.test("desktop: a user's manager that is just ending tells nothing of its units", async () => {
   const host = desktop("sway");
   host.systemd.unit("user@1000.service")!.stick();
-  assertEquals((await read(host)).sockets, {});
+  assertEquals((await read(host)).units, {});
 });
 
 Deno.test("desktop: a display manager that runs counts before one that starts, which counts too", async () => {
@@ -97,7 +100,7 @@ Deno.test("desktop: without systemd there is nothing to ask", async () => {
   host.tree.drop("/run/systemd/system");
   host.commands.delete("/usr/bin/systemctl");
   assertEquals(await read(host, ["lactd.service"]), {
-    ...{ sessions: [], gettys: {}, sockets: {}, services: {}, systemd: false },
+    ...{ sessions: [], gettys: {}, units: {}, services: {} },
   });
 });
 

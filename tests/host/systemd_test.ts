@@ -1,16 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { AidError } from "../../lib/errors.ts";
-import {
-  endSession,
-  hasSystemd,
-  isMasked,
-  isStopping,
-  mask,
-  order,
-  readSessions,
-  showUnits,
-  triggersOf,
-} from "../../lib/host/systemd.ts";
+import { isMasked, mask, relationsOf, systemd } from "../../lib/host/inits/systemd.ts";
+import { endSession, readSessions } from "../../lib/host/logind.ts";
 import type { System } from "../../lib/system.ts";
 import { hostOf, on } from "../on-host.ts";
 import type { SessionSpec, UnitSpec } from "../simulated/desktop.ts";
@@ -22,17 +13,19 @@ import { Link } from "../simulated/tree.ts";
 
 const SYSTEMCTL = "/usr/bin/systemctl";
 const LOGINCTL = "/usr/bin/loginctl";
+const ANN = { name: "ann", uid: 1000 };
+const LIMIT_MS = 10_000;
 
 /** A host with units; ann's manager runs. */
 const hostWith = (...units: readonly UnitSpec[]) => hostOf({ ...workstation, processes: [], units, linger: [1000] });
-const show = (host: SimulatedHost, ...names: readonly string[]) => on(host, (system) => showUnits(system, names));
+const show = (host: SimulatedHost, ...names: readonly string[]) => on(host, (system) => systemd.show(system, names));
 const program = (more = {}) => [{ comm: "daemon", args: ["/usr/sbin/daemon"], ...more }];
 
 Deno.test("systemd runs the host where its folder says so", async () => {
   const host = hostWith();
-  assertEquals(await on(host, hasSystemd), true);
+  assertEquals(await on(host, systemd.here), true);
   host.tree.drop("/run/systemd/system");
-  assertEquals(await on(host, hasSystemd), false);
+  assertEquals(await on(host, systemd.here), false);
 });
 
 Deno.test("units: in the order in which they are asked for; one that is not there is inactive", async () => {
@@ -64,7 +57,7 @@ Deno.test("units: one that waits to be started again is starting, though it has 
   const host = hostWith({ name: "gdm.service", restart: "always", processes: program() });
   await on(host, async (system) => {
     host.processes.kill(host.systemd.unit("gdm.service")!.main!.pid);
-    assertEquals(await showUnits(system, ["gdm.service"]), [{ name: "gdm.service", state: "starting" }]);
+    assertEquals(await systemd.show(system, ["gdm.service"]), [{ name: "gdm.service", state: "starting" }]);
   });
 });
 
@@ -94,7 +87,7 @@ Deno.test("units: one that reads its files again runs, and so does nothing that 
 
 Deno.test("units: a user's are those of his manager, and one that does not run answers nothing", async () => {
   const host = hostWith({ name: "a.service", state: "inactive" }, { name: "a.service", user: 1000 });
-  const shown = (user: string) => on(host, (system) => showUnits(system, ["a.service"], user));
+  const shown = (user: string) => on(host, (system) => systemd.show(system, ["a.service"], { name: user, uid: 1000 }));
   assertEquals(await shown("ann"), [{ name: "a.service", state: "active" }]);
   await assertRejects(() => shown("root"), AidError, "Host is down");
 });
@@ -105,21 +98,22 @@ Deno.test("units: for none no program is run", async () => {
   assertEquals(await show(host), []);
 });
 
-Deno.test("sockets that start units again, of a user's manager", async () => {
-  const host = hostOf(withDesktop(singleGpu, "sway", "0000:03:00.0"));
-  const names = ["pipewire.service", "wireplumber.service", "pipewire-pulse.service"];
-  const found = await on(host, (system) => triggersOf(system, names, "ann"));
+Deno.test("relations of units of a user's manager: sockets that start them again, targets that they are a part of", async () => {
+  const host = hostOf(withDesktop(singleGpu, "kde", "0000:03:00.0"));
+  const names = ["pipewire.service", "wireplumber.service", "pipewire-pulse.service", "plasma-kwin_wayland.service"];
+  const found = await on(host, (system) => relationsOf(system, names, ANN));
   assertEquals([...found], [
-    ["pipewire.service", ["pipewire.socket"]],
-    ["wireplumber.service", []],
-    ["pipewire-pulse.service", ["pipewire-pulse.socket"]],
+    ["pipewire.service", { sockets: ["pipewire.socket"], alone: true }],
+    ["wireplumber.service", { sockets: [], alone: true }],
+    ["pipewire-pulse.service", { sockets: ["pipewire-pulse.socket"], alone: true }],
+    ["plasma-kwin_wayland.service", { sockets: [], alone: false }],
   ]);
 });
 
-Deno.test("sockets: a unit may have several", async () => {
+Deno.test("relations: a unit may have several sockets", async () => {
   const host = hostWith({ name: "a.service", user: 1000, triggeredBy: ["a.socket", "b.socket"] });
-  const found = await on(host, (system) => triggersOf(system, ["a.service"], "ann"));
-  assertEquals(found.get("a.service"), ["a.socket", "b.socket"]);
+  const found = await on(host, (system) => relationsOf(system, ["a.service"], ANN));
+  assertEquals(found.get("a.service"), { sockets: ["a.socket", "b.socket"], alone: true });
 });
 
 Deno.test("orders: stop, start, forget; nothing waits for them", async () => {
@@ -128,17 +122,17 @@ Deno.test("orders: stop, start, forget; nothing waits for them", async () => {
     { name: "a.service", user: 1000 },
   );
   const unit = host.systemd.unit("a.service")!;
-  await on(host, (system) => order(system, "stop", "a.service"));
+  await on(host, (system) => systemd.order(system, "stop", "a.service", LIMIT_MS));
   assertEquals([unit.state, host.clock.now < 1_000], ["deactivating", true]);
   host.processes.kill(unit.main!.pid);
-  await on(host, (system) => order(system, "start", "a.service"));
+  await on(host, (system) => systemd.order(system, "start", "a.service", LIMIT_MS));
   assertEquals(unit.state, "activating");
   unit.stop();
   unit.start();
   assertEquals(unit.state, "failed");
-  await on(host, (system) => order(system, "reset-failed", "a.service"));
+  await on(host, (system) => systemd.resetFailed!(system, "a.service"));
   assertEquals(unit.state, "inactive");
-  await on(host, (system) => order(system, "stop", "a.service", "ann"));
+  await on(host, (system) => systemd.order(system, "stop", "a.service", LIMIT_MS, ANN));
   assertEquals(host.systemd.unit("a.service", 1000)!.state, "inactive");
 });
 
@@ -158,7 +152,7 @@ for (const state of ["running", "starting", "stopping"] as const) {
   Deno.test(`the host is on its way down: ${state}`, async () => {
     const host = hostWith();
     host.systemd.state = state;
-    assertEquals(await on(host, isStopping), state === "stopping");
+    assertEquals(await on(host, systemd.isStopping), state === "stopping");
   });
 }
 
@@ -212,13 +206,13 @@ Deno.test("a session's end: asked for, or by force; one that has ended meanwhile
 
 /** What asks one of the programs, and how that is called for people. */
 const QUESTIONS: readonly (readonly [program: string, args: string, ask: (system: System) => Promise<unknown>])[] = [
-  [SYSTEMCTL, "show --property=Id,ActiveState,Job -- a.service", (system) => showUnits(system, ["a.service"])],
+  [SYSTEMCTL, "show --property=Id,ActiveState,Job -- a.service", (system) => systemd.show(system, ["a.service"])],
   [
     SYSTEMCTL,
-    "--user --machine=ann@.host show --property=Id,TriggeredBy -- a.service",
-    (system) => triggersOf(system, ["a.service"], "ann"),
+    "--user --machine=ann@.host show --property=Id,TriggeredBy,PartOf,BindsTo,Requisite -- a.service",
+    (system) => relationsOf(system, ["a.service"], ANN),
   ],
-  [SYSTEMCTL, "stop --no-block -- a.service", (system) => order(system, "stop", "a.service")],
+  [SYSTEMCTL, "stop --no-block -- a.service", (system) => systemd.order(system, "stop", "a.service", LIMIT_MS)],
   [SYSTEMCTL, "mask --runtime -- a.service", (system) => mask(system, "mask", ["a.service"])],
   [LOGINCTL, "list-sessions --no-legend", readSessions],
 ];

@@ -21,7 +21,7 @@ export async function setUp(host: Host, desktop: Desktop): Promise<void> {
 
 /** A guest takes the primary card from a desktop, or from the text console where there is none, and gives it back. */
 export async function handOverTwice(host: Host, desktop?: Desktop): Promise<void> {
-  const guest = await host.guest(["primary"]);
+  const guest = await host.guest(["primary"], { boots: true });
   await host.must(REMOTE);
   if (!desktop) await untilLit(host, "before");
   /** Who is seen to have the card open. */

@@ -14,6 +14,8 @@ export interface Differences {
   readonly managed?: boolean;
   /** More XML in `<devices>`. */
   readonly devices?: string;
+  /** It runs its firmware, which uses the devices; else it halts at once. */
+  readonly boots?: boolean;
   /** Arguments that QEMU gets beside those of libvirt. */
   readonly emulator?: readonly string[];
 }
@@ -21,12 +23,13 @@ export interface Differences {
 /** The domain XML. */
 export function guestXml(name: string, uuid: string, addresses: readonly string[], more: Differences): string {
   const hostdevs = addresses.map((address) => pci(address, more.managed ?? true));
+  const loader = more.boots ? "" : "<loader type='rom'>/usr/local/lib/lab/halt.bin</loader>";
   const extra = (more.emulator ?? []).map((arg) => `<qemu:arg value='${arg}'/>`).join("");
   return `<domain type='qemu' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>
   <name>${name}</name>
   <uuid>${uuid}</uuid>
   <memory unit='MiB'>64</memory>
-  <os><type arch='x86_64' machine='q35'>hvm</type></os>
+  <os><type arch='x86_64' machine='q35'>hvm</type>${loader}</os>
   <devices>
     <controller type='usb' model='none'/>
     <memballoon model='none'/>

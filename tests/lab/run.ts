@@ -105,20 +105,24 @@ export async function runScenarios(
   const room = Math.floor(Deno.systemMemoryInfo().available / MACHINE_BYTES);
   const machines = Math.max(1, Math.min(navigator.hardwareConcurrency, room, MAX_MACHINES));
   const queue = names.toSorted((a, b) => Number(LONG.includes(b)) - Number(LONG.includes(a))).values();
-  const failed: string[] = [];
+  const failed = new Map<string, string[]>();
   await Promise.all(Array.from({ length: machines }, async () => {
     for (const name of queue) {
       const start = performance.now();
       const wrong = await runScenario(name, ready, programs, `${folder}/${name}`);
       console.log(`${wrong.length === 0 ? "ok   " : "WRONG"} ${name.padEnd(40)} ${seconds(start)}`);
-      for (const line of wrong) console.log(`      ${line.replaceAll("\n", "\n      ")}`);
-      if (wrong.length > 0) failed.push(name);
+      if (wrong.length > 0) failed.set(name, wrong);
     }
   }));
   console.log(`records are in ${OUTPUT}`);
-  const passed = names.length - failed.length;
+  // At the end, where it is read: much may have been printed since.
+  for (const [name, wrong] of failed) {
+    console.log(`\nWRONG ${name}`);
+    for (const line of wrong) console.log(`      ${line.replaceAll("\n", "\n      ")}`);
+  }
+  const passed = names.length - failed.size;
   console.log(
-    `\n${failed.length ? "FAILED" : "ok"} | ${passed} passed | ${failed.length} failed (${seconds(began).trim()})`,
+    `\n${failed.size ? "FAILED" : "ok"} | ${passed} passed | ${failed.size} failed (${seconds(began).trim()})`,
   );
-  return failed.length === 0 ? 0 : 1;
+  return failed.size === 0 ? 0 : 1;
 }

@@ -5,6 +5,7 @@ import { hybridNvidia } from "../simulated/gpu-machines.ts";
 import type { Machine } from "../simulated/machine.ts";
 import { workstation } from "../simulated/machines.ts";
 import { audit, hang, unused } from "./audit.ts";
+import { handOverWithInits, LOGINCTL, putInits, SYSTEMCTL } from "./audit-inits.ts";
 import { guest, pci, USB } from "./guest.ts";
 import { HOOKS, OWN, TestMachine } from "./machine.ts";
 import { until } from "../until.ts";
@@ -149,26 +150,6 @@ async function hidden(machine: TestMachine): Promise<void> {
   await secret.status;
 }
 
-/** What systemd and logind answer: a display manager that is starting, somebody at a text console. */
-const SYSTEMCTL = `#!/bin/bash
-case " $* " in
-  *" start "*" gdm.service "*) touch /run/gdm ;;
-  *" stop "*" gdm.service "*) rm -f /run/gdm ;;
-  *" show "*) for unit; do case $unit in
-    display-manager.service) printf 'Id=gdm.service\\nActiveState=activating\\nJob=7\\n\\n' ;;
-    gdm.service) printf 'Id=%s\\nActiveState=%s\\n\\n' $unit $([ -e /run/gdm ] && echo active || echo inactive) ;;
-    getty@tty1.service) printf 'Id=%s\\nActiveState=active\\n\\n' $unit ;;
-    *.service) printf 'Id=%s\\nActiveState=inactive\\n\\n' $unit ;;
-  esac; done ;;
-  *" is-system-running "*) echo running ;;
-esac`;
-const LOGINCTL = `#!/bin/bash
-case $1 in
-  list-sessions) echo '1 1000 ann seat0 tty1' ;;
-  terminate-session) kill $(pidof weston) ;;
-  show-session) printf '%s\\n' Id=1 Name=ann User=1000 Seat=seat0 TTY=tty1 Type=tty Class=user Remote=no ;;
-esac`;
-
 /** A desktop on NVIDIA's card, and the firmware's picture below it: it goes and comes back in all ways that there are. */
 async function desktop(machine: TestMachine): Promise<void> {
   const { host, ns } = machine;
@@ -211,6 +192,17 @@ async function desktop(machine: TestMachine): Promise<void> {
   assertStringIncludes(plan.stdout, "stop gdm.service");
 }
 
+/** Hosts without systemd, with elogind. */
+async function inits(machine: TestMachine): Promise<void> {
+  const { ns } = machine;
+  await ns.bash("mkdir -p /run/systemd/sessions /dev/dri; mknod -m 666 /dev/dri/card1 c 1 3");
+  ns.write("/usr/bin/loginctl", LOGINCTL, 0o755);
+  ns.write("/usr/bin/elogind-inhibit", "#!/bin/bash\nexec sleep 1000\n", 0o755);
+  putInits(machine);
+  await audit(machine);
+  await handOverWithInits(machine, GPU);
+}
+
 /**
  * The text console is on the firmware's picture on a card of NVIDIA's that is no VGA card: vfio-pci leaves it alone there. A
  * second frame buffer stays, so that the console does not come back by itself.
@@ -231,10 +223,11 @@ Deno.test("no set of permissions has an entry that nothing uses", { ...RELAXED }
   await using four = await audited();
   await using five = await audited(workstation);
   await using six = await TestMachine.up(NVIDIA);
-  const machines = [[lives, one], [faults, two], [hangs, three], [first, four], [hidden, five], [
-    desktop,
-    six,
-  ]] as const;
+  await using seven = await TestMachine.up(NVIDIA);
+  const machines = [
+    ...[[lives, one], [faults, two], [hangs, three], [first, four], [hidden, five]] as const,
+    ...[[desktop, six], [inits, seven]] as const,
+  ];
   const step = ([scenario, machine]: typeof machines[number]) =>
     t.step({ name: scenario.name, fn: () => scenario(machine), ...RELAXED });
   assertEquals(await Promise.all(machines.map(step)), machines.map(() => true));

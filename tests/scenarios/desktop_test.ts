@@ -58,6 +58,20 @@ for (const [machine, card] of MACHINES) {
   }
 }
 
+Deno.test("what a user's manager runs beside the session comes back where the manager outlives that", async () => {
+  const gnome = withDesktop(singleGpu, "gnome", "0000:03:00.0");
+  const open = ["/dev/dri/renderD128"];
+  const own = { name: "sunshine.service", user: 1000, processes: [{ comm: "sunshine", args: ["sunshine"], open }] };
+  const world = new World({ ...gnome, linger: [1000], units: [...gnome.units!, own] });
+  const units = ["sunshine.service", "pipewire.socket", "pipewire.service", "wireplumber.service"];
+  const states = () => units.map((name) => world.host.systemd.unit(name, 1000)!.state);
+  const started = await world.libvirt.start(guestXml({ name: "win11", pci: ["0000:03:00.0", "0000:03:00.1"] }));
+  assertEquals([started.state, ...states()], ["running", ...units.map(() => "inactive")], started.says);
+  await world.libvirt.stop("win11");
+  await world.settled();
+  assertEquals(states(), units.map(() => "active"), world.log);
+});
+
 Deno.test("a desktop on the processor's graphics stays when a guest takes the other card", async () => {
   const world = new World(withDesktop(hybrid, "kde", "0000:00:02.0"));
   const before = snapshot(world.host).sessions;

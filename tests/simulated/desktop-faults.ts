@@ -50,6 +50,36 @@ export const DESKTOP_FAULTS: Readonly<Record<string, FaultKind>> = {
     where: stops,
     react: (_, { systemd }, { subject }) => systemd.units.get(subject.slice("stop ".length))?.stick(),
   },
+  "service-start-fails": {
+    description: "a service of another init system than systemd cannot be started",
+    on: "service",
+    where: starts,
+    react: fails("EIO"),
+  },
+  "service-start-ignored": {
+    description: "such a service does not come back",
+    on: "service",
+    where: starts,
+    react: ignored,
+  },
+  "service-stop-fails": {
+    description: "such a service cannot be stopped",
+    on: "service",
+    where: stops,
+    react: fails("EIO"),
+  },
+  "service-stop-ignored": {
+    description: "such a service is told to stop, and stays as it is",
+    on: "service",
+    where: stops,
+    react: ignored,
+  },
+  "service-stop-hangs": {
+    description: "such a service stops and stops, and never has stopped",
+    on: "service",
+    where: stops,
+    react: (_, { services }, { subject }) => services.get(subject.slice("stop ".length))?.stick(),
+  },
   "session-stays": {
     description: "a session that is told to end stays as it is",
     on: "loginctl",

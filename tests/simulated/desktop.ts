@@ -1,6 +1,6 @@
 /**
- * What runs on a machine beside single processes, as plain data: units of systemd and sessions of logind. Another init
- * system has its own list beside these, and files like tests/simulated/systemd.ts of its own.
+ * What runs on a machine beside single processes, as plain data: units of systemd, services of other init systems, and
+ * sessions of logind.
  *
  * @module
  */
@@ -46,6 +46,24 @@ export interface UnitSpec {
   readonly sessions?: readonly string[];
 }
 
+/** A service of OpenRC, runit, s6 or dinit. */
+export interface ServiceSpec {
+  /** `lightdm`; `lightdm-srv`. */
+  readonly name: string;
+  /** Other names that it can be told by: a bundle of s6-rc with nothing else in it. */
+  readonly aliases?: readonly string[];
+  /** When the machine is up; `up` where this is not said. */
+  readonly state?: "up" | "down";
+  /** What is started with it, each after the one that starts it; the first is its main process. */
+  readonly processes: readonly ProcessSpec[];
+  /** Is it started again when its main process ends by itself? As its init system does, where this is not said. */
+  readonly restart?: boolean;
+  /** Milliseconds from the order to start until its processes are there; 0 where this is not said. */
+  readonly startsAfter?: number;
+  /** Sessions that it starts when it is started, and when the last session that is its own has ended: the greeter. */
+  readonly sessions?: readonly string[];
+}
+
 /** A session of logind. */
 export interface SessionSpec {
   /** `2`, `c1`; one that is started a second time gets the next number. */
@@ -68,7 +86,7 @@ export interface SessionSpec {
   readonly service: string;
   /** What is in its scope; the first is its leader. */
   readonly processes: readonly ProcessSpec[];
-  /** Unit of the system that it belongs to, and that it ends with: its display manager, its getty. */
+  /** Unit or service of the system that it belongs to, and that it ends with: its display manager, its getty. */
   readonly unit?: string;
   /** It lives on when that unit stops (docs/vfio.md F10). */
   readonly survives?: boolean;

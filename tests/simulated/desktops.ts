@@ -29,7 +29,7 @@ export type DesktopName = "gnome" | "kde" | "sway" | "startx" | "startx-no-login
 const NVIDIA = ["/dev/nvidiactl", "/dev/nvidia0", "/dev/nvidia-modeset"] as const;
 
 /** Nodes that a desktop uses on these cards. */
-function nodesOf({ functions }: Machine, addresses: readonly string[]): DesktopNodes {
+export function nodesOf({ functions }: Machine, addresses: readonly string[]): DesktopNodes {
   const numbers = <N>(of: readonly FunctionSpec[], pick: (spec: FunctionSpec) => N | undefined) =>
     of.flatMap((spec) => pick(spec) ?? []);
   const cards = functions.filter(({ address }) => addresses.includes(address));

@@ -137,18 +137,39 @@ Deno.test("desktops: an X server that is killed takes its session with it, and t
   });
 });
 
-Deno.test("desktops: without a session only parents tell what belongs to an X server", async () => {
+Deno.test("desktops: without a session parents and the getty's control group tell what belongs to an X server", async () => {
   const host = desktop("startx-no-logind");
   await on(host, (system) => {
     const parents: string[] = [];
     let pid = [...host.processes.all.values()].find(({ spec }) => spec.comm === "kitty")!.pid;
     for (; pid !== 1; pid = host.processes.all.get(pid)!.parent) {
       parents.push(host.processes.all.get(pid)!.spec.comm);
-      assertEquals(system.read(`/proc/${pid}/cgroup`), "0::/\n");
+      assertEquals(
+        system.read(`/proc/${pid}/cgroup`),
+        "0::/system.slice/system-getty.slice/getty@tty1.service\n",
+      );
     }
     assertEquals(parents, ["kitty", "i3", "xinit", "startx", "bash", "login"]);
     assertEquals(host.logind.sessions.size, 0);
   });
+});
+
+Deno.test("desktops: a getty without a session logs in again when the login has ended, unless it is stopped", async () => {
+  const host = desktop("startx-no-logind");
+  await on(host, async (system) => {
+    const shell = [...host.processes.all.values()].find(({ spec }) => spec.comm === "bash")!.pid;
+    await run(system, `kill -TERM -- ${shell}`);
+    assert(!await system.until(() => !host.processes.all.has(shell), 1_000), "a shell ignores TERM");
+    await run(system, `kill -HUP -- ${shell}`);
+    assert(await system.until(() => holders(host, AMD).length === 0, 1_000));
+    assert(await system.until(() => holders(host, AMD).length === 2, 1_000));
+    await stop(system, "getty@tty1.service");
+    assert(await system.until(() => holders(host, AMD).length === 0, 1_000));
+    assert(!await system.until(() => holders(host, AMD).length > 0, 20_000));
+    await run(system, "systemctl start --no-block -- getty@tty1.service");
+    assert(await system.until(() => holders(host, AMD).length === 2, 1_000));
+  });
+  assertEquals(host.harms, []);
 });
 
 Deno.test("desktops: a card beside the one that the desktop is on is free", () => {

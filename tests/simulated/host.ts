@@ -7,12 +7,13 @@
 
 import { Cgroups } from "./cgroups.ts";
 import { Clock } from "./clock.ts";
-import { type CommandFunction, COMMANDS } from "./commands/mod.ts";
+import { type CommandFunction, commandsOf } from "./commands/mod.ts";
 import { Consoles } from "./consoles.ts";
 import { OPERATIONS, SLOW, START } from "./costs.ts";
 import { kindOf } from "./drivers.ts";
 import { arm, type ArmedFault, type Fault } from "./faults.ts";
 import { Firmware } from "./firmware.ts";
+import { INIT_SYSTEMS, type InitSystem } from "./init-systems.ts";
 import { Locks } from "./locks.ts";
 import { Logind } from "./logind.ts";
 import type { Machine } from "./machine.ts";
@@ -22,6 +23,7 @@ import type { PciFunction } from "./pci-function.ts";
 import { SimulatedSystem } from "./process.ts";
 import { Processes } from "./processes.ts";
 import type { Main, Start } from "./program.ts";
+import { Services } from "./services.ts";
 import { publishSystem } from "./system-files.ts";
 import { Systemd } from "./systemd.ts";
 import { Special, Tree } from "./tree.ts";
@@ -31,7 +33,7 @@ import { Usb } from "./usb.ts";
 export interface Operation {
   /**
    * `bind`, `unbind`, `override`, `power`, `reset`, `remove`, `rescan`, `modprobe`, `rmmod`, `console`, `firmware`,
-   * `systemctl`, `loginctl`, `save`, `append`, `qemu`.
+   * `systemctl`, `service`, `loginctl`, `save`, `append`, `qemu`.
    */
   readonly kind: string;
   /** What it is done to: an address, a module, a path. */
@@ -68,12 +70,16 @@ export class SimulatedHost {
   readonly firmware: Firmware;
   /** Text consoles. */
   readonly consoles: Consoles;
-  /** Units. */
+  /** What its init system has of its own. */
+  readonly init: InitSystem;
+  /** Units; none where another init system runs. */
   readonly systemd: Systemd;
+  /** Services of another init system. */
+  readonly services: Services;
   /** Sessions. */
   readonly logind: Logind;
   /** Programs of the system by their paths; a test may take one away, or put its own there. */
-  readonly commands: Map<string, CommandFunction> = new Map(Object.entries(COMMANDS));
+  readonly commands: Map<string, CommandFunction>;
   /** Our own programs by their paths; see {@linkcode install}. */
   readonly programs: Map<string, Main> = new Map();
   /** Second mounts that were made: `sysfs`, `proc`. Without one, its files cannot be seen. */
@@ -97,6 +103,8 @@ export class SimulatedHost {
    * @param faults What will go wrong.
    */
   constructor(readonly machine: Machine, faults: readonly Fault[] = []) {
+    this.init = INIT_SYSTEMS[machine.init ?? "systemd"];
+    this.commands = commandsOf(machine, this.init.commands);
     this.processes = new Processes(this);
     this.usb = new Usb(this);
     this.pci = new PciBus(this);
@@ -113,8 +121,10 @@ export class SimulatedHost {
     for (const spec of machine.processes ?? []) this.processes.spawn(spec);
     this.clock.now = 0;
     this.systemd = new Systemd(this);
+    this.services = new Services(this);
     this.logind = new Logind(this);
     this.systemd.boot();
+    this.services.boot();
     this.logind.boot();
     this.operations.length = 0;
     this.#faults = faults.map(arm);
@@ -165,6 +175,11 @@ export class SimulatedHost {
     } finally {
       this.caller = before;
     }
+  }
+
+  /** The host begins to go down; what runs goes on for a while. */
+  shutDown(): void {
+    this.init.shutDown(this);
   }
 
   /** Has something happen later: a process that exits, a device that comes. */

@@ -1,5 +1,6 @@
 /**
- * systemd-logind: sessions, their scopes, and the managers of users who have one.
+ * systemd-logind: sessions, their scopes, and the managers of users who have one. And elogind, which has neither scopes nor
+ * managers, and sends nothing but TERM to a session that is told to end (session_stop_scope() of elogind 255).
  *
  * @module
  */
@@ -7,7 +8,9 @@
 import type { Event } from "./clock.ts";
 import type { SessionSpec } from "./desktop.ts";
 import type { SimulatedHost } from "./host.ts";
-import type { Signal, SimulatedProcess } from "./processes.ts";
+import type { SimulatedProcess } from "./processes.ts";
+import type { Signal } from "./roles.ts";
+import type { Service } from "./services.ts";
 import { startTogether } from "./together.ts";
 import { STOP_MS, type Unit } from "./unit.ts";
 
@@ -42,13 +45,22 @@ export class Logind {
     this.#last = Math.max(0, ...this.#specs.map(({ id }) => Number(id.replace(/\D/g, ""))));
   }
 
+  get #elogind(): boolean {
+    return this.host.machine.logind === "elogind";
+  }
+
+  /** The unit or service that a session belongs to. */
+  #owner({ unit }: SessionSpec): Unit | Service | undefined {
+    return unit === undefined ? undefined : this.host.systemd.unit(unit) ?? this.host.services.get(unit);
+  }
+
   get #specs(): readonly SessionSpec[] {
     return this.host.machine.sessions ?? [];
   }
 
   /** Brings up the managers of users who linger, and the sessions. */
   boot(): void {
-    for (const uid of this.host.machine.linger ?? []) this.host.systemd.managerOf(uid).boot();
+    for (const uid of this.#elogind ? [] : this.host.machine.linger ?? []) this.host.systemd.managerOf(uid).boot();
     for (const { id, later } of this.#specs) if (!later) this.start(id);
   }
 
@@ -69,8 +81,8 @@ export class Logind {
     for (const other of this.sessions.values()) {
       if (other.spec.class === "greeter" && other.spec.unit === unit) this.terminate(other);
     }
-    const scope = `/user.slice/user-${uid}.slice/session-${id}.scope`;
-    const parent = (unit === undefined ? undefined : host.systemd.unit(unit)?.main?.pid) ?? 1;
+    const scope = this.#elogind ? `/${id}` : `/user.slice/user-${uid}.slice/session-${id}.scope`;
+    const parent = this.#owner(spec)?.main?.pid ?? 1;
     const started = startTogether(host, processes, { parent, cgroup: scope, uid });
     const session: Session = { id, spec, scope, leader: started[0]!, stopping: false };
     this.sessions.set(id, session);
@@ -81,11 +93,14 @@ export class Logind {
       const last = process.spec.needs === "display" || process === session.leader && spec.type === "tty";
       if (last) process.onEnd.push(() => this.signal(session, "HUP"));
     }
+    session.leader.onEnd.push(() => {
+      if (unit !== undefined) host.services.get(unit)?.sessionEnded();
+    });
     host.cgroups.whenEmpty(scope, () => this.#ended(session));
   }
 
   /** Sessions that belong to a unit. */
-  of(unit: Unit): Session[] {
+  of(unit: { readonly label: string }): Session[] {
     return [...this.sessions.values()].filter(({ spec }) => spec.unit === unit.label);
   }
 
@@ -106,11 +121,12 @@ export class Logind {
   terminate(session: Session): void {
     session.stopping = true;
     this.signal(session, "TERM");
-    this.host.after(STOP_MS, () => this.signal(session, "KILL"));
+    if (!this.#elogind) this.host.after(STOP_MS, () => this.signal(session, "KILL"));
   }
 
   /** A session begins: its user's manager is there, and with a session at a seat all that it brings up. */
   #startUser({ uid, seat }: SessionSpec): void {
+    if (this.#elogind) return;
     const leaving = this.#leaving.get(uid);
     if (leaving) leaving.cancelled = true;
     const manager = this.host.systemd.managerOf(uid);
@@ -122,21 +138,21 @@ export class Logind {
 
   /** Nothing of a session is left. */
   #ended(session: Session): void {
-    const { uid, unit } = session.spec;
+    const { uid } = session.spec;
     const { host } = this;
     this.sessions.delete(session.id);
     host.cgroups.own(session.scope, false);
     this.#holdDevices();
-    const stays = host.machine.linger?.includes(uid) ||
+    const stays = this.#elogind || host.machine.linger?.includes(uid) ||
       [...this.sessions.values()].some(({ spec }) => spec.uid === uid);
     if (!stays) this.#leaving.set(uid, host.clock.after(USER_STOP_MS, () => host.systemd.managerOf(uid).stop()));
-    if (unit !== undefined) host.systemd.unit(unit)?.sessionEnded();
+    this.#owner(session.spec)?.sessionEnded();
   }
 
   /** Has the devices of the sessions open that are there, and no others. */
   #holdDevices(): void {
     const { processes, tree } = this.host;
-    const daemon = [...processes.all.values()].find(({ spec }) => spec.comm === "systemd-logind");
+    const daemon = [...processes.all.values()].find(({ spec }) => /^(systemd-logind|elogind-daemon)$/.test(spec.comm));
     if (!daemon) return;
     const wanted = new Set([...this.sessions.values()].flatMap(({ spec }) => spec.devices ?? []));
     const open = new Set([...daemon.files.values()].map(({ path }) => path));

@@ -4,7 +4,9 @@
  * @module
  */
 
-import type { SessionSpec, UnitSpec } from "./desktop.ts";
+import type { InitName } from "../../lib/host/inits/init.ts";
+import type { ServiceSpec, SessionSpec, UnitSpec } from "./desktop.ts";
+import type { Role } from "./roles.ts";
 
 /** A display connector. */
 export interface ConnectorSpec {
@@ -115,15 +117,26 @@ export interface ProcessSpec {
   readonly args?: readonly string[];
   /** User. */
   readonly uid?: number;
+  /** Its working folder, where that is of interest. */
+  readonly cwd?: string;
   /** What it has open, `/dev/dri/card0`. */
   readonly open?: readonly string[];
   /** What it has mapped into its memory: it uses that until it ends, also when it has closed it. */
   readonly maps?: readonly string[];
+  /** The X server that it shows something on, by its name: it ends soon after that, or when there is none. */
+  readonly display?: string;
+  /** What it does with signals and with what it has started, where it is not an ordinary program. */
+  readonly role?: Role;
+  /**
+   * Its controlling terminal, `tty1`; null: it has none. It leads a session of its own then; where this is not said it is
+   * in that of its parent.
+   */
+  readonly tty?: string | null;
   /** It ends with KILL alone. */
   readonly ignoresTerm?: boolean;
   /** Milliseconds that it takes to end after TERM or HUP; 0 where this is not said. */
   readonly endsAfter?: number;
-  /** `/system.slice/libvirtd.service`. */
+  /** `/system.slice/libvirtd.service`; where this is not said, one that the init system has for such. */
   readonly cgroup?: string;
   /** AppArmor keeps the hooks from its descriptors; `wholly`: programs of /usr/bin too, as in a container. */
   readonly confined?: boolean | "wholly";
@@ -171,6 +184,12 @@ export interface Machine {
   readonly hugepages?: Readonly<Record<number, readonly [total: number, free: number]>>;
   /** Files that are there, with their text; a path that ends in `/` is a folder. */
   readonly files?: Readonly<Record<string, string>>;
+  /** Its init system; systemd where this is not said. */
+  readonly init?: InitName;
+  /** Who keeps sessions: systemd's logind where systemd runs, else nobody, where this is not said. */
+  readonly logind?: "elogind";
+  /** Services of another init system than systemd. */
+  readonly services?: readonly ServiceSpec[];
   /** Units of systemd. */
   readonly units?: readonly UnitSpec[];
   /** Sessions of logind. */

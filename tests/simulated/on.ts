@@ -35,3 +35,10 @@ export async function run(system: System, line: string): Promise<Omit<CommandRes
   const result = await system.run({ program: `/usr/bin/${program}`, args, timeoutMs: 5_000 });
   return { ...result, stdout: new TextDecoder().decode(result.stdout) };
 }
+
+/** Runs a program given with its path, as one line; gives its status, -1 where it did not end, and all that it said. */
+export async function runPath(system: System, line: string): Promise<{ code: number; said: string }> {
+  const [program, ...args] = line.split(" ");
+  const { ended, code, stdout, stderr } = await system.run({ program: program!, args, timeoutMs: 9_000 });
+  return { code: ended === "exit" ? code : -1, said: new TextDecoder().decode(stdout) + stderr };
+}

@@ -7,19 +7,12 @@
 import type { Hung } from "./errno.ts";
 import type { SimulatedHost } from "./host.ts";
 import type { ProcessSpec } from "./machine.ts";
-import { File, Folder, Link } from "./tree.ts";
-
-/** Signals that are sent here, and their numbers. */
-export const SIGNALS = { HUP: 1, KILL: 9, TERM: 15 } as const;
-
-/** Name of a signal. */
-export type Signal = keyof typeof SIGNALS;
-
-/** A mask of signals that are to come yet: KILL. */
-const KILL_PENDING = (1 << (SIGNALS.KILL - 1)).toString(16).padStart(16, "0");
+import { descriptorInfo, publishProcess } from "./proc-files.ts";
+import { behaviour, type Signal, SIGNALS } from "./roles.ts";
+import { Link } from "./tree.ts";
 
 /** Daemons that nobody may signal: the whole host hangs on them. */
-const VITAL: readonly string[] = ["systemd-udevd", "systemd-logind"];
+const VITAL: readonly string[] = ["systemd-udevd", "udevd", "systemd-logind", "elogind-daemon", "runsvdir"];
 
 /** A process. */
 export class SimulatedProcess {
@@ -29,8 +22,14 @@ export class SimulatedProcess {
   resume?: () => void;
   /** It was sent KILL. */
   killed = false;
+  /** It was told to end, and ends when all that it has started has ended. */
+  told = false;
   /** It is no more. */
   gone = false;
+  /** Its session in the sense of the kernel: the process that leads it. */
+  readonly session: number;
+  /** Its controlling terminal, while it has one. */
+  tty: string | undefined;
   /** Open files by their number: the path, and under which name users of that thing are counted. */
   readonly files: Map<number, { readonly path: string; readonly key: string }> = new Map();
   /** What is told when it ends; `code` is 128 + 9 where it was killed. */
@@ -42,16 +41,27 @@ export class SimulatedProcess {
    * A process; the table of them is below.
    *
    * @param pid Its id.
-   * @param parent Its parent's id.
+   * @param above Its parent; just its id, where that is not there.
    * @param spec What it is.
+   * @param cgroup Its control group.
    * @param started When it was started, in clock ticks.
    */
-  constructor(readonly pid: number, public parent: number, readonly spec: ProcessSpec, readonly started: number) {}
-
-  /** Its control group. */
-  get cgroup(): string {
-    return this.spec.cgroup ?? "/system.slice";
+  constructor(
+    readonly pid: number,
+    above: SimulatedProcess | number,
+    readonly spec: ProcessSpec,
+    readonly cgroup: string,
+    readonly started: number,
+  ) {
+    const parent = typeof above === "number" ? undefined : above;
+    this.parent = parent?.pid ?? above as number;
+    const leads = spec.tty !== undefined || parent === undefined || parent.pid === 1;
+    this.session = leads ? pid : parent.session;
+    this.tty = leads ? spec.tty ?? undefined : parent.tty;
   }
+
+  /** Its parent's id. */
+  parent: number;
 
   /** State letter of /proc/PID/stat. */
   get state(): "S" | "D" | "Z" {
@@ -75,14 +85,16 @@ export class Processes {
   /** Starts a process. */
   spawn(spec: ProcessSpec): SimulatedProcess {
     const pid = spec.pid ?? this.#next++;
+    const parent = spec.parent ?? (pid === 1 ? 0 : 1);
     const process = new SimulatedProcess(
       pid,
-      spec.parent ?? (pid === 1 ? 0 : 1),
+      this.all.get(parent) ?? parent,
       spec,
+      spec.cgroup ?? this.host.init.cgroup(),
       1000 + Math.floor(this.host.clock.now / 10),
     );
     this.all.set(pid, process);
-    this.#publish(process);
+    publishProcess(this.host, process);
     this.host.cgroups.enter(process.cgroup);
     for (const path of spec.open ?? []) this.open(process, path);
     for (const path of spec.maps ?? []) this.#use(process, path);
@@ -98,8 +110,7 @@ export class Processes {
     const fd = Math.max(2, ...process.files.keys()) + 1;
     process.files.set(fd, { path, key });
     this.host.tree.folder(`/proc/${process.pid}/fd`).children.set(String(fd), new Link(path));
-    const info = `pos:\t0\nflags:\t0100002\nmnt_id:\t26\n${this.#drmInfo(path)}`;
-    this.host.tree.folder(`/proc/${process.pid}/fdinfo`).children.set(String(fd), new File(() => info, 0o400));
+    this.host.tree.folder(`/proc/${process.pid}/fdinfo`).children.set(String(fd), descriptorInfo(this.host, path));
     this.#use(process, key);
   }
 
@@ -145,9 +156,17 @@ export class Processes {
     const process = this.all.get(pid);
     if (!process || process.killed || process.spec.args === undefined || process.spec.args.length === 0) return;
     if (pid === 1) return this.host.harm("init was killed");
-    const { comm, ignoresTerm, endsAfter = 0 } = process.spec;
+    const { comm, ignoresTerm, endsAfter = 0, role } = process.spec;
     if (VITAL.includes(comm)) this.host.harm(`${comm} was sent ${signal}`);
     if (signal !== "KILL" && (ignoresTerm || process.hung !== undefined)) return;
+    const { survives, passes, waits } = behaviour(role);
+    if (survives.includes(signal)) {
+      const children = this.childrenOf(pid);
+      if (passes) { for (const child of children) this.signal(child.pid, passes); }
+      process.told = true;
+      if (waits === "told" && this.childrenOf(pid).length === 0) this.end(process, 0);
+      return;
+    }
     if (signal !== "KILL" && endsAfter > 0) this.host.after(endsAfter, () => this.#die(process, signal));
     else this.#die(process, signal);
   }
@@ -159,20 +178,43 @@ export class Processes {
     if (process.hung === undefined) this.end(process, 128 + SIGNALS[signal]);
   }
 
-  /** A process ends: its files are closed, its locks free, its children go to init. */
+  /** What a process has started, and what has not ended of it. */
+  childrenOf(pid: number): SimulatedProcess[] {
+    return [...this.all.values()].filter(({ parent }) => parent === pid);
+  }
+
+  /** A process ends: its files are closed, its locks free, its children go to init, its terminal is hung up. */
   end(process: SimulatedProcess, code: number): void {
     if (process.gone) return;
     process.gone = true;
+    const children = this.childrenOf(process.pid);
     this.all.delete(process.pid);
     this.host.tree.drop(`/proc/${process.pid}`);
     this.host.tree.closed.delete(`/proc/${process.pid}/fd`);
     const used = [...process.files.values()].map(({ key }) => key);
     for (const key of [...used, ...process.spec.maps ?? []]) this.#users.get(key)?.delete(process);
-    for (const child of this.all.values()) if (child.parent === process.pid) child.parent = 1;
+    for (const child of children) child.parent = 1;
     this.host.locks.freeAll(process);
     for (const told of process.onEnd) told(code);
     this.host.cgroups.leave(process.cgroup);
+    this.#family(process, children, code);
     this.settle();
+  }
+
+  /** What the end of a process is to those around it. */
+  #family(process: SimulatedProcess, children: readonly SimulatedProcess[], code: number): void {
+    const { ends } = behaviour(process.spec.role);
+    if (ends && code !== 128 + SIGNALS.KILL) { for (const child of children) this.signal(child.pid, ends); }
+    if (process.session === process.pid && process.tty !== undefined) {
+      for (const other of [...this.all.values()].filter(({ session }) => session === process.pid)) {
+        other.tty = undefined;
+        this.signal(other.pid, "HUP");
+      }
+    }
+    const parent = this.all.get(process.parent);
+    const { waits } = behaviour(parent?.spec.role);
+    const over = waits === "one" || waits === "told" && parent?.told && this.childrenOf(parent.pid).length === 0;
+    if (parent && over) this.end(parent, waits === "told" ? 0 : code);
   }
 
   /** A process sits in the kernel from now on. */
@@ -193,44 +235,5 @@ export class Processes {
         process.resume();
       }
     }
-  }
-
-  /** What DRM adds to fdinfo. */
-  #drmInfo(path: string): string {
-    if (!path.startsWith("/dev/dri/")) return "";
-    const fn = [...this.host.pci.functions.values()].find((fn) => fn.nodes?.devices.includes(path));
-    return fn ? `drm-driver:\t${fn.driver}\ndrm-pdev:\t${fn.address}\n` : "";
-  }
-
-  /** /proc/PID. */
-  #publish(process: SimulatedProcess): void {
-    const { pid, spec } = process;
-    const { comm, args = [], uid = 0, maps = [] } = spec;
-    const folder = new Folder(0o555, uid);
-    const file = (name: string, content: () => string, mode = 0o444) =>
-      folder.children.set(name, new File(content, mode, undefined, uid));
-    // Fields 8 to 21 are of no interest here, 22 is the start (proc(5)).
-    const stat = () =>
-      `${pid} (${comm}) ${process.state} ${process.parent} ${pid} ${pid} 0${" 0".repeat(14)} ${process.started} 0 0\n`;
-    file("comm", () => `${comm}\n`);
-    file("cmdline", () => args.map((arg) => `${arg}\0`).join(""));
-    file("stat", stat);
-    file(
-      "status",
-      () =>
-        `Name:\t${comm}\nState:\t${process.state}\nTgid:\t${pid}\nPid:\t${pid}\nPPid:\t${process.parent}\n` +
-        `Uid:\t${uid}\t${uid}\t${uid}\t${uid}\nGid:\t${uid}\t${uid}\t${uid}\t${uid}\n` +
-        `SigPnd:\t${"0".repeat(16)}\nShdPnd:\t${process.killed ? KILL_PENDING : "0".repeat(16)}\n`,
-    );
-    file("cgroup", () => `0::${process.cgroup}\n`);
-    file(
-      "maps",
-      () => maps.map((path) => `7f0000000000-7f0000010000 rw-s 00000000 00:06 400 ${path}\n`).join(""),
-      0o400,
-    );
-    if (args[0] !== undefined) folder.children.set("exe", new Link(args[0]));
-    folder.children.set("fd", new Folder(0o500, uid));
-    folder.children.set("fdinfo", new Folder(0o555, uid));
-    this.host.tree.folder("/proc").children.set(String(pid), folder);
   }
 }

@@ -71,7 +71,7 @@ export class Program {
     this.program = nameOf(program);
     this.uid = uid;
     this.stdin = asBytes(stdin);
-    const cgroup = "/system.slice/libvirtd.service";
+    const cgroup = host.init.cgroup("libvirtd");
     this.process = host.processes.spawn({
       comm: this.program.slice(0, 15),
       args: [program, ...args],

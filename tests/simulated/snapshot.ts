@@ -30,7 +30,7 @@ export interface Snapshot {
   readonly processes: Readonly<Record<number, string>>;
   /** Consoles by their names: are they bound? */
   readonly consoles: Readonly<Record<string, boolean>>;
-  /** States of units by their labels. */
+  /** States of units by their labels, and of services of another init system. */
   readonly units: Readonly<Record<string, string>>;
   /** Sessions without their ids, which are never given twice: user, type, class, seat, state. */
   readonly sessions: readonly string[];
@@ -60,7 +60,9 @@ export function snapshot(host: SimulatedHost): Snapshot {
     modules: [...host.modules.all.values()].filter((module) => module.loaded).map((module) => module.name).sort(),
     processes,
     consoles: host.consoles.all,
-    units: Object.fromEntries([...host.systemd.units].map(([label, { state }]) => [label, state])),
+    units: Object.fromEntries(
+      [...host.systemd.units, ...host.services.all].map(([label, { state }]) => [label, state]),
+    ),
     sessions: [...host.logind.sessions.values()].map((session) => {
       const { user, type, class: kind, seat = "no seat" } = session.spec;
       return `${user} ${type} ${kind} ${seat} ${host.logind.stateOf(session)}`;

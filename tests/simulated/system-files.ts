@@ -5,6 +5,7 @@
  */
 
 import type { SimulatedHost } from "./host.ts";
+import { ELOGIND } from "./init-systems.ts";
 import type { Machine } from "./machine.ts";
 import { File, Link } from "./tree.ts";
 
@@ -16,8 +17,6 @@ const FOLDERS = [
   "/var/log",
   "/etc/libvirt/hooks",
   "/run/libvirt/network",
-  "/run/systemd/system",
-  "/run/systemd/sessions",
   "/sys/class/drm",
   "/sys/class/net",
   "/sys/class/block",
@@ -30,23 +29,8 @@ const FOLDERS = [
   "/sys/module",
 ];
 
-/** Processes that every machine has. */
-const PROCESSES = [
-  { pid: 1, comm: "systemd", args: ["/usr/lib/systemd/systemd"], cgroup: "/init.scope" },
-  { pid: 2, parent: 0, comm: "kthreadd", cgroup: "/" },
-  {
-    pid: 300,
-    comm: "systemd-udevd",
-    args: ["/usr/lib/systemd/systemd-udevd"],
-    cgroup: "/system.slice/systemd-udevd.service",
-  },
-  {
-    pid: 400,
-    comm: "systemd-logind",
-    args: ["/usr/lib/systemd/systemd-logind"],
-    cgroup: "/system.slice/systemd-logind.service",
-  },
-];
+/** Kernel thread that every machine has. */
+const KTHREADD = { pid: 2, parent: 0, comm: "kthreadd", cgroup: "/" };
 
 /** A mounted file system as /proc/1/mountinfo has it: source, folder, type. */
 type Mount = readonly [source: string, folder: string, type: string];
@@ -111,7 +95,12 @@ export function publishSystem(host: SimulatedHost): void {
   for (const folder of FOLDERS) tree.folder(folder);
   host.device("/dev/null", 1, 3);
   host.device("/dev/vfio/vfio", 10, 196);
-  for (const spec of PROCESSES) host.processes.spawn(spec);
+  const [init, ...others] = host.init.processes;
+  for (const spec of [init!, KTHREADD, ...others]) host.processes.spawn(spec);
+  if (machine.logind === "elogind") {
+    host.processes.spawn(ELOGIND);
+    tree.folder("/run/systemd/sessions");
+  }
   for (const program of host.commands.keys()) tree.put(program, new File("", 0o755));
   tree.file("/etc/passwd", passwd(machine));
   tree.file("/proc/sys/kernel/osrelease", () => `${host.kernel}\n`, 0o444);
@@ -138,7 +127,7 @@ export function publishSystem(host: SimulatedHost): void {
   publishIommu(host);
   publishHugepages(host);
   publishRoutes(host);
-  for (const [path, text] of Object.entries(machine.files ?? {})) {
+  for (const [path, text] of Object.entries({ ...host.init.files, ...machine.files })) {
     if (path.endsWith("/")) tree.folder(path);
     else tree.file(path, text);
   }

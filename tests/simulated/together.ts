@@ -11,9 +11,21 @@ import type { SimulatedProcess } from "./processes.ts";
 /** How long an X server or compositor takes to see that there is no card. */
 const DISPLAY_MS = 100;
 
+/** How long a program takes to see that its X server is gone. */
+const CLIENT_MS = 20;
+
 /** Is there a card to show something on? */
 function hasDisplay({ tree }: SimulatedHost): boolean {
   return [...tree.folderAt("/dev/dri")?.children.keys() ?? []].some((name) => /^card\d+$/.test(name));
+}
+
+/** Has a program end soon after its X server: one that was started together with it, or the latest of that name. */
+function endWithDisplay(host: SimulatedHost, process: SimulatedProcess, together: readonly SimulatedProcess[]): void {
+  const is = ({ spec }: SimulatedProcess) => spec.comm === process.spec.display;
+  const server = together.findLast(is) ?? [...host.processes.all.values()].findLast(is);
+  const end = () => host.processes.end(process, 1);
+  if (server) server.onEnd.push(() => host.after(CLIENT_MS, end));
+  else host.after(DISPLAY_MS, end);
 }
 
 /**
@@ -39,6 +51,7 @@ export function startTogether(
       maps: spec.maps?.filter(there),
     });
     started.push(process);
+    if (spec.display) endWithDisplay(host, process, started);
     if (spec.needs !== "display" || hasDisplay(host)) continue;
     host.after(DISPLAY_MS, () => host.processes.end(process, 1));
   }

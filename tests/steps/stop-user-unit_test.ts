@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { readSessions } from "../../lib/host/systemd.ts";
+import { readSessions } from "../../lib/host/logind.ts";
 import type { StopService } from "../../lib/step.ts";
 import { hostOf, on } from "../on-host.ts";
 import { withDesktop } from "../simulated/desktops.ts";

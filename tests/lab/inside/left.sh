@@ -4,11 +4,7 @@ find /run/virt-aid -mindepth 1 \( -path /run/virt-aid/sys -o -path /run/virt-aid
   grep -vxE '/run/virt-aid/(guests|lock|views\.lock|guests/[-0-9a-f]+(\.takeover(-[0-9]+)?)?\.lock)' | sed 's/^/left: /'
 findmnt -rno TARGET | grep /run/virt-aid | sort | uniq -c |
   grep -vxE ' *1 /run/virt-aid/(sys|proc)' | sed 's/^ */mounts of our views: /'
-for process in /proc/[0-9]*; do
-  case $(readlink "$process/exe") in
-    /etc/libvirt/hooks/*) echo "still runs: $(tr '\0' ' ' <"$process/cmdline")" ;;
-  esac
-done 2>/dev/null
+find /proc/[0-9]*/exe -maxdepth 0 -lname '/etc/libvirt/hooks/*' -printf 'still runs: %p %l\n' 2>/dev/null
 if guests=$(timeout 20 virsh -q list --name); then
   for guest in $guests; do echo "guest still runs: $guest"; done
 else

@@ -1,5 +1,5 @@
 /**
- * loginctl, in these forms alone, as systemd 252 does it:
+ * loginctl, in these forms alone, as systemd 252 does it, and elogind:
  *
  * - `list-sessions --no-legend`
  * - `show-session --property=A --property=B -- ID...`: unlike systemctl it takes no list
@@ -24,7 +24,7 @@ const PROPERTIES: Readonly<Record<string, (session: Session, host: SimulatedHost
   TTY: ({ spec }) => spec.tty ?? "",
   Remote: ({ spec }) => yes(spec.remote),
   Service: ({ spec }) => spec.service,
-  Scope: ({ id }) => `session-${id}.scope`,
+  Scope: ({ id }, { machine }) => machine.logind === "elogind" ? "" : `session-${id}.scope`,
   Leader: ({ leader }) => String(leader.pid),
   Type: ({ spec }) => spec.type,
   Class: ({ spec }) => spec.class,

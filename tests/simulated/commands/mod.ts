@@ -8,13 +8,14 @@ import type { Command, CommandResult } from "../../../lib/system.ts";
 import { START } from "../costs.ts";
 import { Hung } from "../errno.ts";
 import type { SimulatedHost } from "../host.ts";
+import type { Machine } from "../machine.ts";
 import type { SimulatedProcess } from "../processes.ts";
 import { asBytes, asText, nameOf } from "../tree.ts";
 import { loginctl } from "./loginctl.ts";
 import { grep } from "./grep.ts";
 import { ls } from "./ls.ts";
 import { modprobe, rmmod } from "./modprobe.ts";
-import { head, kill, mkdir, mount, systemdInhibit, udevadm, virsh } from "./small.ts";
+import { head, inhibit, kill, mkdir, mount, udevadm, virsh } from "./small.ts";
 import { stat } from "./stat.ts";
 import { systemctl } from "./systemctl.ts";
 
@@ -28,28 +29,43 @@ export interface Done {
   readonly stderr?: string;
   /** It goes on until it is killed. */
   readonly goesOn?: true;
+  /** It goes on until it tells how it has ended. */
+  readonly later?: (done: (left: Done) => void) => void;
 }
 
 /** A program of the system; it does what it does at once, when its start has taken its time. */
 export type CommandFunction = (host: SimulatedHost, args: readonly string[], stdin: string) => Done;
 
-/** All of them. */
+/** Those that are there whatever the init system; a program of one is in tests/simulated/init-systems.ts. */
 export const COMMANDS: Readonly<Record<string, CommandFunction>> = {
   "/usr/bin/grep": grep,
   "/usr/bin/head": head,
   "/usr/bin/kill": kill,
-  "/usr/bin/loginctl": loginctl,
   "/usr/bin/ls": ls,
   "/usr/bin/mkdir": mkdir,
   "/usr/bin/mount": mount,
   "/usr/bin/stat": stat,
-  "/usr/bin/systemd-inhibit": systemdInhibit,
-  "/usr/bin/systemctl": systemctl,
   "/usr/bin/udevadm": udevadm,
   "/usr/bin/virsh": virsh,
   "/usr/sbin/modprobe": modprobe,
   "/usr/sbin/rmmod": rmmod,
 };
+
+/** Those that come with systemd. */
+const SYSTEMD: typeof COMMANDS = {
+  "/usr/bin/loginctl": loginctl,
+  "/usr/bin/systemctl": systemctl,
+  "/usr/bin/systemd-inhibit": inhibit,
+};
+
+/** Those that come with elogind. */
+const ELOGIND: typeof COMMANDS = { "/usr/bin/loginctl": loginctl, "/usr/bin/elogind-inhibit": inhibit };
+
+/** All that a machine has. */
+export function commandsOf({ init = "systemd", logind }: Machine, own: typeof COMMANDS): Map<string, CommandFunction> {
+  const more = init === "systemd" ? SYSTEMD : logind === "elogind" ? ELOGIND : {};
+  return new Map(Object.entries({ ...COMMANDS, ...more, ...own }));
+}
 
 /** A program that runs. */
 interface Running {
@@ -67,11 +83,13 @@ function startTheirs(
 ): Running {
   const process = host.processes.spawn({ comm: nameOf(program).slice(0, 15), args: [program, ...args], parent });
   let left: Done = { code: 0 };
+  const end = ({ code }: Done) => host.processes.end(process, code);
   const work = () => {
     if (process.gone) return;
     try {
       left = host.as(process.pid, () => act(host, args, asText(stdin ?? "")));
-      if (!left.goesOn) host.processes.end(process, left.code);
+      if (left.later) left.later((done) => end(left = done));
+      else if (!left.goesOn) end(left);
     } catch (error) {
       if (!(error instanceof Hung)) throw error;
       host.processes.hang(process, error);

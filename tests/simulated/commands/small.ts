@@ -5,7 +5,7 @@
  */
 
 import { readFile } from "../files.ts";
-import { type Signal, SIGNALS } from "../processes.ts";
+import { type Signal, SIGNALS } from "../roles.ts";
 import { asBytes } from "../tree.ts";
 import type { CommandFunction } from "./mod.ts";
 
@@ -79,8 +79,8 @@ export const virsh: CommandFunction = (host, args) => {
   return { code: 0, stdout: xml };
 };
 
-/** `systemd-inhibit OPTIONS -- PROGRAM...`: takes the lock, then runs the program; that ends with it. */
-export const systemdInhibit: CommandFunction = ({ processes, caller }, args) => {
+/** `systemd-inhibit OPTIONS -- PROGRAM...`: takes the lock, then runs the program; that ends with it. elogind's is the same. */
+export const inhibit: CommandFunction = ({ processes, caller }, args) => {
   const program = args.slice(args.indexOf("--") + 1);
   const child = processes.spawn({ comm: program[0]!.split("/").at(-1)!, args: program, parent: caller });
   processes.all.get(caller)!.onEnd.push(() => processes.end(child, 143));

@@ -59,6 +59,13 @@ const PROPERTIES: Readonly<Record<string, Property>> = {
     return unit && ["active", "deactivating"].includes(unit.state) ? unit.cgroup : "";
   },
   Id: (unit, name) => unit?.spec.name ?? name,
+  Requisite: () => "",
+  BindsTo: () => "",
+  PartOf: (unit) => {
+    const all = unit ? [...unit.host.systemd.units.values()] : [];
+    const above = all.filter(({ spec }) => spec.user === unit!.spec.user && spec.stops?.includes(unit!.spec.name));
+    return above.map(({ spec }) => spec.name).join(" ");
+  },
   TriggeredBy: (unit) => unit?.spec.triggeredBy?.join(" ") ?? "",
   LoadState: (unit) => unit ? unit.masked ? "masked" : "loaded" : "not-found",
   ActiveState: (unit) => unit?.state ?? "inactive",

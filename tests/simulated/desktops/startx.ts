@@ -14,18 +14,19 @@ const GETTY = "getty@tty1.service";
 /** The unit of the login prompt on the first console. */
 export const getty: UnitSpec = { name: GETTY, slice: "system.slice/system-getty.slice", restart: "always" };
 
-/** From the login to the X server and its clients. */
-function chain({ cards, render }: DesktopNodes): ProcessSpec[] {
+/** From the login to the X server and its clients. i3 gives each program that it starts a session of the kernel's own. */
+export function chain({ cards, render }: DesktopNodes): ProcessSpec[] {
   const xorg = ["/usr/lib/xorg/Xorg", "-nolisten", "tcp", ":0", "vt1", "-keeptty", "-auth", "/tmp/serverauth.a"];
+  const xinit = ["xinit", "/home/ann/.xinitrc", "--", "/etc/X11/xinit/xserverrc"];
   return [
-    { comm: "login", args: ["/bin/login", "-f", "ann"], uid: 0 },
-    { comm: "bash", args: ["-bash"], startedBy: "login" },
-    { comm: "startx", args: ["/bin/sh", "/usr/bin/startx"], startedBy: "bash" },
-    { comm: "xinit", args: ["xinit", "/home/ann/.xinitrc", "--", "/etc/X11/xinit/xserverrc"], startedBy: "startx" },
+    { comm: "login", args: ["/bin/login", "-f", "ann"], uid: 0, tty: null, role: "login" },
+    { comm: "bash", args: ["-bash"], startedBy: "login", tty: "tty1", role: "shell" },
+    { comm: "startx", args: ["/bin/sh", "/usr/bin/startx"], startedBy: "bash", role: "script" },
+    { comm: "xinit", args: xinit, startedBy: "startx", role: "xinit" },
     { comm: "Xorg", args: xorg, startedBy: "xinit", needs: "display", open: cards, endsAfter: 100 },
-    { comm: "i3", args: ["i3"], startedBy: "xinit" },
-    { comm: "kitty", args: ["kitty"], startedBy: "i3", open: render },
-  ];
+    { comm: "i3", args: ["i3"], startedBy: "xinit", display: "Xorg" },
+    { comm: "kitty", args: ["kitty"], startedBy: "i3", open: render, display: "Xorg", tty: null },
+  ].map((spec) => ({ uid: ANN.uid, ...spec } as ProcessSpec));
 }
 
 /** See the module's text. The X server has logind open the card, whatever the type of the session. */
@@ -46,20 +47,7 @@ export function startx(nodes: DesktopNodes): Desktop {
   };
 }
 
-/** Id of the first process of a chain without a session; the others follow. */
-const FIRST_PID = 700;
-
-/** See the module's text. */
+/** See the module's text. All of it is in the control group of the getty, which logs in again when the login has ended. */
 export function startxNoLogind(nodes: DesktopNodes): Desktop {
-  const specs = chain(nodes);
-  const pidOf = (comm: string) => FIRST_PID + specs.findIndex((spec) => spec.comm === comm);
-  return {
-    processes: specs.map(({ startedBy, needs: _, ...spec }) => ({
-      uid: ANN.uid,
-      ...spec,
-      pid: pidOf(spec.comm),
-      parent: startedBy === undefined ? 1 : pidOf(startedBy),
-      cgroup: "/",
-    })),
-  };
+  return { units: [{ ...getty, processes: chain(nodes) }] };
 }
