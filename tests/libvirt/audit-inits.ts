@@ -4,7 +4,7 @@
  * @module
  */
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import { until } from "../until.ts";
 import { guest, pci } from "./guest.ts";
 import { OWN, type TestMachine } from "./machine.ts";
@@ -71,6 +71,13 @@ esac`,
   },
 };
 
+/** What keeps a host awake: it runs a program meanwhile. */
+export const INHIBIT = `#!/bin/bash
+until [ "$1" = -- ]; do shift; done
+"\${@:2}"
+exit
+`;
+
 /** Puts the programs in place. */
 export function putInits({ ns }: TestMachine): void {
   for (const [program, lines] of Object.values(INITS).flatMap(Object.entries)) {
@@ -79,34 +86,55 @@ export function putInits({ ns }: TestMachine): void {
 }
 
 /** What looks like the supervisor that s6 has for the service; it stays. */
-const SUPERVISOR = `mkdir -p /run/service/lightdm; cd /run/service/lightdm; echo 'sleep 1000' >lightdm
+const SUPERVISOR = `mkdir -p /run/service/lightdm; cd /run/service/lightdm; mkfifo wait; echo 'read <>wait' >lightdm
   setsid -f bash -c 'exec -a s6-supervise bash lightdm' >/dev/null 2>&1 </dev/null`;
 
-/** With each of them a display manager goes, and comes back at the second try. */
+/** The display manager runs, and has the card open; gives what is kept when it has gone. */
+async function managerUp({ ns }: TestMachine): Promise<() => Promise<unknown>> {
+  const manager = ns.spawn(["/bin/bash", "-c", "exec /tmp/lightdm 1000 3</dev/dri/card1"]);
+  await until("the display manager", async () => (await ns.pidsOf("/tmp/lightdm")).length > 0);
+  await ns.bash(`touch ${UP}; mount --bind /tmp/cgroup /run/virt-aid/proc/$(pidof lightdm)/cgroup`);
+  return () => manager.status;
+}
+
+/** With each of them a display manager goes, and comes back: at the second try, at the first, when the start has failed. */
 export async function handOverWithInits(machine: TestMachine, card: string): Promise<void> {
-  const { ns } = machine;
+  const { ns, host } = machine;
   await ns.bash("cp /usr/bin/sleep /tmp/lightdm; echo 0::/ >/tmp/cgroup");
   await ns.bash(SUPERVISOR);
   await ns.run(`${OWN}/virt-aid`, "recover"); // makes the views
+  const create = () => machine.create(guest("win", pci(card)));
   for (const name of Object.keys(INITS)) {
     ns.write("/tmp/comm", `${name}\n`);
     const openrc = name.startsWith("openrc");
     await ns.bash(
-      `touch ${UP} /run/virt-aid/proc/1/comm; mount --bind /tmp/comm /run/virt-aid/proc/1/comm; rm -rf /run/openrc
+      `mount --bind /tmp/comm /run/virt-aid/proc/1/comm; rm -rf /run/openrc
       ${openrc ? "mkdir -p /run/openrc/started; touch /run/openrc/{softlevel,started/lightdm}" : ""}`,
     );
-    const manager = ns.spawn(["/bin/bash", "-c", "exec /tmp/lightdm 1000 3</dev/dri/card1"]);
-    await until("the display manager", async () => (await ns.pidsOf("/tmp/lightdm")).length > 0);
-    await ns.bash("mount --bind /tmp/cgroup /run/virt-aid/proc/$(pidof lightdm)/cgroup");
-    assertEquals((await machine.create(guest("win", pci(card)))).stderr, "", `${name}\n${machine.log}`);
-    await manager.status;
+    const back = () => assertEquals([ns.has(UP), machine.journals, machine.changed], [true, [], {}], machine.log);
+    let gone = await managerUp(machine);
+    assertEquals((await create()).stderr, "", `${name}\n${machine.log}`);
+    await gone();
     assertEquals(ns.has(UP), false);
     ns.write("/run/broken", "");
     await machine.must("destroy", "win");
     await machine.unattended("/usr/local/lib/audited");
     await ns.bash("rm /run/broken");
     await ns.run(`${OWN}/virt-aid`, "recover");
-    assertEquals([ns.has(UP), machine.journals, machine.changed], [true, [], {}], `${name}\n${machine.log}`);
+    back();
+    if (name === "s6-svscan") { // has programs that run only where all goes well
+      gone = await managerUp(machine);
+      assertEquals((await create()).stderr, "");
+      await gone();
+      await machine.must("destroy", "win");
+      back();
+      gone = await managerUp(machine);
+      host.fault({ name: "bind-fails", at: card });
+      assertStringIncludes((await create()).stderr, "everything was put back");
+      await gone();
+      host.heal();
+      back();
+    }
     await ns.bash("umount /run/virt-aid/proc/1/comm");
   }
 }

@@ -5,7 +5,7 @@ import { hybridNvidia } from "../simulated/gpu-machines.ts";
 import type { Machine } from "../simulated/machine.ts";
 import { workstation } from "../simulated/machines.ts";
 import { audit, hang, unused } from "./audit.ts";
-import { handOverWithInits, LOGINCTL, putInits, SYSTEMCTL } from "./audit-inits.ts";
+import { handOverWithInits, INHIBIT, LOGINCTL, putInits, SYSTEMCTL } from "./audit-inits.ts";
 import { guest, pci, USB } from "./guest.ts";
 import { HOOKS, OWN, TestMachine } from "./machine.ts";
 import { until } from "../until.ts";
@@ -156,7 +156,7 @@ async function desktop(machine: TestMachine): Promise<void> {
   await ns.bash("mkdir -p /run/systemd/{system,sessions} /dev/dri; mknod -m 666 /dev/dri/card1 c 1 3");
   ns.write("/usr/bin/systemctl", SYSTEMCTL, 0o755);
   ns.write("/usr/bin/loginctl", LOGINCTL, 0o755);
-  ns.write("/usr/bin/systemd-inhibit", "#!/bin/bash\nexec sleep 1000\n", 0o755);
+  ns.write("/usr/bin/systemd-inhibit", INHIBIT, 0o755);
   await audit(machine);
   /** The display manager has not come up yet; then something happens. */
   const starting = async <T>(happen: () => Promise<T>): Promise<T> => {
@@ -197,7 +197,7 @@ async function inits(machine: TestMachine): Promise<void> {
   const { ns } = machine;
   await ns.bash("mkdir -p /run/systemd/sessions /dev/dri; mknod -m 666 /dev/dri/card1 c 1 3");
   ns.write("/usr/bin/loginctl", LOGINCTL, 0o755);
-  ns.write("/usr/bin/elogind-inhibit", "#!/bin/bash\nexec sleep 1000\n", 0o755);
+  ns.write("/usr/bin/elogind-inhibit", INHIBIT, 0o755);
   putInits(machine);
   await audit(machine);
   await handOverWithInits(machine, GPU);
