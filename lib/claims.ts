@@ -68,11 +68,20 @@ export function claimsOf(journals: readonly Journal[]): Record<string, string> {
   return Object.fromEntries(journals.flatMap(({ claims, guest }) => claims.map((claim) => [claim, guest.name])));
 }
 
-/** Steps by which these guests keep the desktop away from its cards at this moment. */
+/**
+ * Steps by which these guests keep the desktop away from its cards, or have begun to take that back: it would come up in
+ * the middle of what another guest does.
+ */
 export function awayOf(journals: readonly Journal[]): Away[] {
   return journals.flatMap(({ entries }) => entries)
-    .filter(({ state }) => state === "intended" || state === "done" || state === "skipped")
+    .filter(({ state }) => state === "intended" || state === "done" || state === "skipped" || state === "undoing")
     .map(({ step }) => step).filter(isAway);
+}
+
+/** The same at two times: those that were away when the host was looked at, and those that are by now. */
+export function everAway(earlier: readonly Away[], now: readonly Away[]): Away[] {
+  const names = new Set(now.map(sharedName));
+  return [...earlier.filter((step) => !names.has(sharedName(step))), ...now];
 }
 
 /** What a step has in common with steps of other guests; undefined for a step that is the guest's own. */

@@ -11,8 +11,18 @@ import type { System } from "./system.ts";
 
 /** Journals of the guests that have something of the host's; on tmpfs: after a reboot there is nothing to undo. */
 export const JOURNALS = "/run/virt-aid/guests";
-/** Tells that a desktop was started again, and which service that is: its first seconds are watched after the hook. */
+/** Where it is noted that a desktop was started again. */
 export const RETURNED = `${JOURNALS}/returned`;
+/** After so many milliseconds it says nothing about the desktop any more. */
+const RETURNED_MS = 60_000;
+
+/** A desktop that was started again: its first seconds are watched after the hook. */
+export interface Returned {
+  /** Its service. */
+  readonly service: string;
+  /** Display functions that it uses. */
+  readonly cards: readonly string[];
+}
 
 /** Where an entry stands. */
 export type EntryState =
@@ -172,4 +182,22 @@ export function readJournals(system: System): { journals: Journal[]; unreadable:
     else if (text !== undefined) unreadable.push(uuid);
   }
   return { journals, unreadable };
+}
+
+/** Notes that a desktop was started again. */
+export function noteReturned(system: System, { service, cards }: Returned): void {
+  system.save(RETURNED, JSON.stringify({ service, cards, at: system.date().getTime() }));
+}
+
+/** The desktop that was started again a moment ago, and that nobody has watched yet. */
+export function readReturned(system: System): Returned | undefined {
+  try {
+    const found: Partial<Returned & { readonly at: number }> = JSON.parse(system.read(RETURNED) ?? "{}");
+    const { service, cards, at = 0 } = found;
+    const age = system.date().getTime() - at;
+    if (typeof service !== "string" || !Array.isArray(cards) || !(age >= 0 && age < RETURNED_MS)) return undefined;
+    return { service, cards };
+  } catch {
+    return undefined; // it was begun, and not written
+  }
 }

@@ -17,12 +17,11 @@ export function awakeSteps({ init, sessions }: Desktop, guest: string): InhibitS
     : [];
 }
 
-/** The steps; none where nobody has to go. */
+/** The steps by which they go; none where nobody has to. */
 export function leaveSteps(
   leave: Leave,
   desktop: Desktop,
   policy: DesktopPolicy,
-  addresses: readonly string[],
 ): Step[] {
   const limitMs = policy.wait * 1000;
   const { cards, sessions, logins } = leave;
@@ -34,16 +33,13 @@ export function leaveSteps(
   const managed = desktop.init === "systemd" ? sessions.filter(({ type }) => type !== "tty") : [];
   const users = new Map(managed.map(({ uid, user }) => [uid, user]));
   const manager = leave.desktop ? desktop.manager?.name : undefined;
-  const steps: Step[] = [
+  return [
     ...leave.services.map((service) => stop(service)),
     // what belongs to a session can be told to go while the session is there (docs/vfio.md F10)
     ...[...users].map(([uid, name]) => stop("graphical-session.target", { user: { uid, name }, back: false })),
-    ...leave.units.flatMap(({ unit, user, alone }) => {
-      const its = desktop.units[`${user.uid} ${unit}`];
-      // what belongs to a session comes with the next one; a scope cannot be started
-      const back = alone || its?.alone === true && unit.endsWith(".service");
-      // sockets first: they would start the unit again
-      return [...its?.sockets ?? [], unit].map((name) => stop(name, { user, back }));
+    ...leave.units.flatMap(({ unit, user, back }) => {
+      const sockets = desktop.units[`${user.uid} ${unit}`]?.sockets ?? []; // first: they would start the unit again
+      return [...sockets, unit].map((name) => stop(name, { user, back }));
     }),
     ...manager ? [stop(manager, { cards })] : [],
     ...gettys.map((getty) => stop(getty, { cards })),
@@ -53,7 +49,6 @@ export function leaveSteps(
     ...logins.map(({ tty, user, pid, start }): Step => ({ kind: "end-login", tty, user, pid, start, limitMs })),
     ...leave.processes.map(({ pid, start, name }): Step => ({ kind: "end-process", pid, start, name, limitMs })),
   ];
-  return steps.length > 0 ? [...steps, { kind: "wait-unused", addresses, limitMs }] : [];
 }
 
 /** What starts again when the functions are with vfio: those that can do without them. */

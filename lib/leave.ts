@@ -5,28 +5,11 @@
  * @module
  */
 
-import type { DesktopPolicy } from "./config.ts";
-import { GPU_DRIVERS } from "./host/gpu-drivers.ts";
 import type { Holder } from "./host/holders.ts";
-import type { Host } from "./host/mod.ts";
 import type { UnitUser } from "./host/inits/init.ts";
 import type { Session } from "./host/logind.ts";
-import { isDisplay } from "./host/pci.ts";
-import { DISPLAY_MANAGERS, SEAT_DAEMONS } from "./host/programs.ts";
-import type { Owner } from "./host/owners.ts";
-import type { Target } from "./preflight/targets.ts";
-
-/** What the decision goes by. */
-export interface Question {
-  /** The host. */
-  readonly host: Host;
-  /** What will be handed over. */
-  readonly targets: readonly Target[];
-  /** What the administrator wants. */
-  readonly desktop: DesktopPolicy;
-  /** Services that the administrator wants to be stopped. */
-  readonly services: readonly string[];
-}
+import { stays } from "./host/owners.ts";
+import { BESIDE, type Login, type Question, RENDER, Scene } from "./leave-scene.ts";
 
 /** A holder that stays, and why. */
 export interface Staying {
@@ -44,8 +27,16 @@ export interface Leave {
   readonly cards: readonly string[];
   /** Services of the system that stop. */
   readonly services: readonly string[];
-  /** Units of users' managers that stop; those with `alone` hold sound or i2c only, and the desktop may stay. */
-  readonly units: readonly { readonly unit: string; readonly user: UnitUser; readonly alone: boolean }[];
+  /**
+   * Units of users' managers that stop. Those with `alone` hold sound or i2c only, and the desktop may stay; those with
+   * `back` are started again when the guest has ended: the others come with the next session.
+   */
+  readonly units: readonly {
+    readonly unit: string;
+    readonly user: UnitUser;
+    readonly alone: boolean;
+    readonly back: boolean;
+  }[];
   /** Sessions that end. */
   readonly sessions: readonly Session[];
   /** Logins on text consoles that end, where there are no sessions of them. */
@@ -56,87 +47,18 @@ export interface Leave {
   readonly staying: readonly Staying[];
 }
 
-/** A login on a text console. */
-type Login = Extract<Owner, { readonly kind: "login" }>;
-
-/** Nodes that are beside the card: whoever has only these open can do without. */
-const BESIDE = /^\/dev\/(snd\/|i2c-)/;
-/**
- * They have the card open for the session at the seat, and close it with that; init does so for logind, which leaves its
- * descriptors with it in case that it is started anew.
- */
-const WITH_SEAT: readonly string[] = [...SEAT_DAEMONS, "init.scope"];
-/** A session that shows something; one that began on a text console is told by what it has open. */
-const GRAPHICAL = /^(x11|wayland|mir)$/;
-
-/** Is somebody at the machine in it? */
-const onSeat = (session: Session | undefined) => session?.seat !== undefined && !session.remote;
-
-/** Looks things up in the facts. */
-class Scene {
-  readonly sessions: readonly Session[];
-  /** Those that go to another driver. */
-  readonly moving: readonly Target[];
-  /** Holders of those. */
-  readonly held: readonly Holder[];
-  /** Services that may be stopped; those of the card's own driver come back to it at any time. */
-  readonly stoppable: ReadonlySet<string>;
-
-  constructor(readonly question: Question) {
-    const { host, targets, services } = question;
-    this.sessions = host.desktop?.sessions ?? [];
-    this.moving = targets.filter(({ fn, driver }) => fn.driver !== driver);
-    this.held = host.holders.filter(({ address }) => targets.some(({ fn }) => fn.address === address));
-    const own = this.moving.flatMap(({ fn }) => GPU_DRIVERS[fn.driver ?? ""]?.services ?? []);
-    const known = host.desktop?.services ?? {};
-    this.stoppable = new Set([...services, ...own].flatMap((name) => [name, known[name] ?? name]));
-  }
-
-  session(id: string): Session | undefined {
-    return this.sessions.find((session) => session.id === id);
-  }
-
-  /** A user who has a session at the machine. */
-  userOf(uid: number): UnitUser | undefined {
-    const found = this.sessions.find((session) => session.uid === uid && onSeat(session));
-    return found && { name: found.user, uid };
-  }
-
-  /** Does a service show the desktop? */
-  isDesktop(unit: string): boolean {
-    const name = unit.replace(/\.service$/, "");
-    const manager = this.question.host.desktop?.manager;
-    return WITH_SEAT.includes(name) || manager !== undefined &&
-        (unit === manager.name || DISPLAY_MANAGERS.includes(name));
-  }
-
-  /** Does a holder show the desktop on the card? */
-  shows({ node, owner }: Holder): boolean {
-    if (node === undefined || BESIDE.test(node)) return false;
-    if (owner.kind === "session") return onSeat(this.session(owner.id));
-    if (owner.kind === "user-unit") return this.userOf(owner.uid) !== undefined;
-    return owner.kind === "login" || owner.kind === "service" && this.isDesktop(owner.unit);
-  }
-
-  /** Sessions that end where the desktop goes: those that have the card open, and all graphical ones at the same seat. */
-  ending(): Session[] {
-    const using = new Set(this.held.flatMap(({ node, owner }) => node && owner.kind === "session" ? [owner.id] : []));
-    const users = new Set(this.held.flatMap(({ owner }) => owner.kind === "user-unit" ? [owner.uid] : []));
-    const seats = this.sessions.filter(({ id, uid }) => using.has(id) || users.has(uid)).map(({ seat }) => seat);
-    return this.sessions.filter((session) =>
-      onSeat(session) && (using.has(session.id) ||
-        GRAPHICAL.test(session.type) && (seats.length === 0 || seats.includes(session.seat)))
-    );
-  }
-}
-
 /** What becomes of a holder. */
 type Fate =
   | { readonly goes: "with others" }
-  | { readonly goes: "unit"; readonly user: UnitUser; readonly unit: string; readonly alone: boolean }
+  | ({ readonly goes: "unit" } & Leave["units"][number])
   | { readonly goes: "not"; readonly why?: string };
 
 const WITH_OTHERS: Fate = { goes: "with others" };
+
+/** It belongs to a session of which nobody knows who would start it again. */
+function unknownOf({ id, user }: Session): Fate {
+  return { goes: "not", why: `nobody knows which service has started session ${id} of ${user}: name it as <service>` };
+}
 
 /** Decides about one holder. */
 function fateOf({ node, owner, user }: Holder, scene: Scene, desktop: boolean, ending: readonly Session[]): Fate {
@@ -146,7 +68,7 @@ function fateOf({ node, owner, user }: Holder, scene: Scene, desktop: boolean, e
       const its = scene.session(owner.id);
       return {
         goes: "not",
-        why: its && !onSeat(its) ? `it belongs to the remote login ${its.id} of ${its.user}` : undefined,
+        why: its && !Scene.onSeat(its) ? `it belongs to the remote login ${its.id} of ${its.user}` : undefined,
       };
     }
     case "user-unit": {
@@ -155,15 +77,23 @@ function fateOf({ node, owner, user }: Holder, scene: Scene, desktop: boolean, e
       const at = scene.userOf(owner.uid) ?? (alone ? { name: user, uid: owner.uid } : undefined);
       if (!at) return { goes: "not", why: `it runs for user ${user}, who has no session at the machine` };
       if (owner.unit === "init.scope") return { goes: "not" }; // the manager itself, with all that runs in it
-      return desktop || alone ? { goes: "unit", user: at, unit: owner.unit, alone } : { goes: "not" };
+      // a scope cannot be started, and what has the card's first node open may be what shows the session
+      const beside = scene.isBeside(owner.uid, owner.unit) && (alone || node !== undefined && RENDER.test(node));
+      const back = alone || beside && owner.unit.endsWith(".service");
+      return desktop || alone || beside ? { goes: "unit", user: at, unit: owner.unit, alone, back } : { goes: "not" };
     }
     case "service":
       if (scene.stoppable.has(owner.unit)) return WITH_OTHERS;
       return desktop && scene.isDesktop(owner.unit) ? WITH_OTHERS : { goes: "not" };
     case "login":
-      return desktop ? WITH_OTHERS : { goes: "not" };
+      if (scene.isEndless(owner)) {
+        return { goes: "not", why: `${user} is logged in on ${owner.tty} by itself, and would be again at once` };
+      }
+      return desktop && scene.isShown(owner) ? WITH_OTHERS : { goes: "not" };
     case "guest":
       return { goes: "not", why: "another guest uses it" };
+    case "host":
+      return { goes: "not", why: "the host needs it, or libvirt runs in it" };
     case "none":
       return { goes: "not" };
   }
@@ -173,26 +103,27 @@ function fateOf({ node, owner, user }: Holder, scene: Scene, desktop: boolean, e
 export function leaveOf(question: Question): Leave {
   const { host, desktop: policy } = question;
   const scene = new Scene(question);
-  const { manager, services = {} } = host.desktop ?? {};
-  // a display manager that is still starting will take every card that it finds
-  const soon = manager?.state === "starting" ? scene.moving.map(({ fn }) => fn).filter(isDisplay) : [];
+  const { services = {} } = host.desktop ?? {};
+  const soon = scene.soon();
   const desktop = soon.length > 0 || scene.held.some((holder) => scene.shows(holder));
   const ending = desktop ? scene.ending() : [];
+  const orphan = scene.orphan(ending);
 
   const units = new Map<string, Leave["units"][number]>();
   const logins = new Map<number, Leave["logins"][number]>();
   const processes = new Map<number, Holder>();
   const staying: Staying[] = [];
   for (const holder of scene.held) {
-    const fate = fateOf(holder, scene, desktop, ending);
+    const fate = orphan && scene.shows(holder) ? unknownOf(orphan) : fateOf(holder, scene, desktop, ending);
     if (fate.goes === "unit") {
       const key = `${fate.user.uid} ${fate.unit}`;
-      units.set(key, { ...fate, alone: fate.alone && (units.get(key)?.alone ?? true) });
+      const { alone, back } = units.get(key) ?? fate;
+      units.set(key, { ...fate, alone: fate.alone && alone, back: fate.back && back });
     }
     const { owner, user } = holder;
     if (owner.kind === "login" && fate.goes === "with others") logins.set(owner.pid, { ...owner, user });
     if (fate.goes !== "not") continue;
-    const may = policy.holders === "terminate" && holder.node !== undefined && holder.owner.kind !== "guest";
+    const may = policy.holders === "terminate" && holder.node !== undefined && !stays(holder.owner);
     if (may) processes.set(holder.pid, holder);
     else staying.push({ holder, why: fate.why });
   }

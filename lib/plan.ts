@@ -123,11 +123,12 @@ function stepsFor(
   // the desktop that another guest has sent away would be back on our card as soon as that guest ends
   const shared = away.filter(({ cards }) => displays.some(({ address }) => cards.includes(address)));
   const { desktop } = host;
+  const going = [...shared, ...desktop ? leaveSteps(leave, desktop, policy) : []];
   return [
     ...[...new Set(moving.map((target) => target.driver))].map((module): Step => ({ kind: "load-module", module })),
     ...desktop && displays.length > 0 ? awakeSteps(desktop, guest) : [],
-    ...shared,
-    ...desktop ? leaveSteps(leave, desktop, policy, addresses) : [],
+    ...going,
+    ...going.length > 0 ? [{ kind: "wait-unused", addresses, limitMs: policy.wait * 1000 } as const] : [],
     ...screenSteps(displays, policy),
     ...moveSteps(moving, moduleSteps(displays, policy.wait * 1000)),
     ...targets.map(({ fn, driver }): Step => ({ kind: "verify", address: fn.address, driver })),

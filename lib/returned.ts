@@ -7,8 +7,7 @@
 
 import type { Init } from "./host/inits/init.ts";
 import { initOf } from "./host/inits/mod.ts";
-import { awayOf } from "./claims.ts";
-import { readJournals, RETURNED } from "./journal.ts";
+import { readJournals, RETURNED, type Returned } from "./journal.ts";
 import { openLog } from "./log.ts";
 import { startUnit } from "./steps/stop-service.ts";
 import type { System } from "./system.ts";
@@ -16,11 +15,6 @@ import type { System } from "./system.ts";
 /** How long it is watched, and how long a further start may take. */
 const WATCH_MS = 5_000;
 const START_MS = 10_000;
-
-/** The service that was started again, and has not been watched yet. */
-export function returnedService(system: System): string | undefined {
-  return system.read(RETURNED)?.trim() || undefined;
-}
 
 /** Does a service end while it is watched, or is it not up at the end? */
 async function falls(system: System, init: Init, service: string): Promise<boolean> {
@@ -35,11 +29,10 @@ async function falls(system: System, init: Init, service: string): Promise<boole
   }
 }
 
-/** Is it to be down: has a guest taken the card again, or does the host go down? */
-async function isWanted(system: System, init: Init, service: string): Promise<boolean> {
-  const away = awayOf(readJournals(system).journals);
-  if (away.some((step) => step.kind === "stop-service" && step.service === service)) return false;
-  return !await init.isStopping(system);
+/** Is it to be up: has no guest taken a card of its again, and does the host not go down? */
+async function isWanted(system: System, init: Init, { cards }: Returned): Promise<boolean> {
+  const taken = readJournals(system).journals.flatMap(({ claims }) => claims);
+  return !cards.some((card) => taken.includes(card)) && !await init.isStopping(system);
 }
 
 /**
@@ -47,12 +40,13 @@ async function isWanted(system: System, init: Init, service: string): Promise<bo
  *
  * @returns Why it does not run in the end; undefined where it does, or is not to.
  */
-export async function watchReturned(system: System, service: string): Promise<string | undefined> {
+export async function watchReturned(system: System, returned: Returned): Promise<string | undefined> {
+  const { service } = returned;
   system.remove(RETURNED); // nobody else does the same
   const init = initOf(system);
   const log = openLog(system, service);
   for (let starts = 0; init && await falls(system, init, service);) {
-    if (!await isWanted(system, init, service)) return undefined;
+    if (!await isWanted(system, init, returned)) return undefined;
     if (starts++ > 0) return `${service} has ended again in its first seconds; ${init.status(service)}`;
     log.warn("it has ended in its first seconds, and is started once more");
     await init.resetFailed?.(system, service).catch(() => {}); // its starts are counted

@@ -17,12 +17,13 @@ const DOMAIN = parseDomain(guestXml({ name: "win11", pci: [GPU] }));
 const HOST = await on(hostOf(), (system) => readHost(system, questionFor(DOMAIN, DEFAULT_CONFIG)));
 
 const session = (id: string, more: Partial<Session> = {}): Session => (
-  { id, user: "ann", uid: 1000, seat: "seat0", tty: "tty2", type: "wayland", remote: false, ...more }
+  { id, user: "ann", uid: 1000, seat: "seat0", tty: "tty2", type: "wayland", remote: false, closing: false, ...more }
 );
 const DESKTOP: Desktop = {
   manager: { name: "gdm.service", state: "active" },
   sessions: [session("2")],
   gettys: {},
+  autologins: [],
   units: {},
   services: {},
   init: "systemd",

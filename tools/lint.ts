@@ -18,7 +18,7 @@ const LAYERS: readonly (readonly string[])[] = [
     "lib/history.ts",
     "lib/returned.ts",
   ],
-  ["lib/plan.ts", "lib/leave.ts", "lib/leave-steps.ts", "lib/preflight/", "lib/steps/"],
+  ["lib/plan.ts", "lib/leave.ts", "lib/leave-scene.ts", "lib/leave-steps.ts", "lib/preflight/", "lib/steps/"],
   ["lib/step.ts", "lib/leave-step.ts", "lib/journal.ts"],
   ["lib/domain.ts", "lib/hostdev.ts", "lib/config.ts", "lib/config-file.ts", "lib/event.ts"],
   ["lib/host/"],

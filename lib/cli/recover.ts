@@ -1,8 +1,9 @@
 import { AidError, printable } from "../errors.ts";
 import { lastFailure } from "../history.ts";
 import { recover as recoverAll } from "../recover.ts";
+import { readReturned } from "../journal.ts";
 import { openLog } from "../log.ts";
-import { returnedService, watchReturned } from "../returned.ts";
+import { watchReturned } from "../returned.ts";
 import { ensureViews } from "../views.ts";
 import type { Subcommand } from "./mod.ts";
 
@@ -24,8 +25,8 @@ export const recover: Subcommand = {
       if (result === "failed") system.complain(text);
       else system.print(`${printable(guest)}: ${result}: ${text}\n`);
     }
-    const returned = returnedService(system);
-    if (returned !== undefined) system.print(`${returned} was started again: its first seconds are watched\n`);
+    const returned = readReturned(system);
+    if (returned !== undefined) system.print(`${returned.service} was started again: its first seconds are watched\n`);
     const fallen = returned === undefined ? undefined : await watchReturned(system, returned);
     if (fallen !== undefined) {
       openLog(system, "desktop").error(fallen);

@@ -10,6 +10,7 @@ import type { InitName, Unit, UnitUser } from "./inits/init.ts";
 import { initOf } from "./inits/mod.ts";
 import { type Relations, relationsOf } from "./inits/systemd.ts";
 import { readSessions, type Session } from "./logind.ts";
+import { nameOf, parentOf } from "./processes.ts";
 import { DISPLAY_MANAGERS } from "./programs.ts";
 
 /** The desktop as it is. */
@@ -22,6 +23,8 @@ export interface Desktop {
   readonly sessions: readonly Session[];
   /** Text consoles on which somebody is logged in whom the login prompt would log in again, `tty1`, with its service. */
   readonly gettys: Readonly<Record<string, string>>;
+  /** Text consoles on which somebody was let in without a password, as the login prompt will do again. */
+  readonly autologins: readonly string[];
   /** Units of users' managers that hold something, by `UID UNIT`. */
   readonly units: Readonly<Record<string, Relations>>;
   /** Services that were asked about and are active or starting: what the init system calls them, by the names asked for. */
@@ -48,10 +51,16 @@ async function unitsOf(system: System, holders: readonly Holder[]): Promise<Reco
 /** Text consoles on which a desktop may have been started. */
 function consolesOf(sessions: readonly Session[], holders: readonly Holder[]): string[] {
   const terminals = [
-    ...sessions.flatMap(({ tty, type }) => type === "tty" ? [tty ?? ""] : []),
+    ...sessions.map(({ tty }) => tty ?? ""),
     ...holders.flatMap(({ owner }) => owner.kind === "login" ? [owner.tty] : []),
   ];
   return [...new Set(terminals.filter((tty) => /^tty\d+$/.test(tty)))];
+}
+
+/** Was somebody let in without a password? `login -f` is how a prompt does that. */
+function letIn(system: System, pid: number): boolean {
+  const logins = [pid, parentOf(system, pid) ?? 0].filter((one) => nameOf(system, one) === "login");
+  return logins.some((one) => (system.read(`/proc/${one}/cmdline`) ?? "").split("\0").includes("-f"));
 }
 
 /** Reads it. */
@@ -61,8 +70,10 @@ export async function readDesktop(
   holders: readonly Holder[],
 ): Promise<Desktop> {
   const sessions = await readSessions(system);
+  const logins = holders.flatMap(({ owner }) => owner.kind === "login" && letIn(system, owner.pid) ? [owner.tty] : []);
+  const autologins = [...new Set(logins)];
   const init = initOf(system);
-  if (!init) return { sessions, gettys: {}, units: {}, services: {} };
+  if (!init) return { sessions, gettys: {}, autologins, units: {}, services: {} };
   const consoles = consolesOf(sessions, holders);
   const names = [...new Set([...DISPLAY_MANAGERS, ...consoles.flatMap((tty) => init.gettys(tty)), ...services])];
   const units = await init.show(system, names);
@@ -76,6 +87,7 @@ export async function readDesktop(
     manager: managers.find(({ state }) => state === "active") ?? managers.find(({ state }) => state === "starting"),
     sessions,
     gettys: Object.fromEntries(prompts.flatMap(([tty, name]) => name === undefined ? [] : [[tty, name]])),
+    autologins,
     units: await unitsOf(system, holders),
     services: Object.fromEntries(services.flatMap((service) => up.has(service) ? [[service, up.get(service)!]] : [])),
   };

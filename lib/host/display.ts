@@ -27,6 +27,8 @@ export interface Display {
   readonly connected: readonly string[];
   /** Modules that have to go before it can leave its driver, in this order; those of them that are loaded. */
   readonly unload: readonly string[];
+  /** Loaded modules that need one of those, and are none of them: while they are there, these stay. */
+  readonly needed: readonly string[];
   /** Other functions on the same driver. */
   readonly sharing: readonly string[];
 }
@@ -64,12 +66,15 @@ function firmwareBuffers(system: System): { device: string; address?: string }[]
 }
 
 /** What its driver says about a function that leaves it. */
-function aboutDriver(system: System, address: string): Pick<Display, "unload" | "sharing"> {
+function aboutDriver(system: System, address: string): Pick<Display, "unload" | "needed" | "sharing"> {
   const driver = driverOf(system, address);
-  const unload = GPU_DRIVERS[driver ?? ""]?.unload ?? [];
+  const own = GPU_DRIVERS[driver ?? ""]?.unload ?? [];
+  const unload = own.filter((module) => system.info(`/sys/module/${module}/refcnt`) !== undefined);
   const all = driver === undefined ? [] : system.list(`/sys/bus/pci/drivers/${driver}`);
   return {
-    unload: unload.filter((module) => system.info(`/sys/module/${module}/refcnt`) !== undefined),
+    unload,
+    needed: [...new Set(unload.flatMap((module) => system.list(`/sys/module/${module}/holders`)))]
+      .filter((module) => !own.includes(module)),
     sharing: all.filter((name) => name !== address && /^[0-9a-f]{4,}:/.test(name)),
   };
 }

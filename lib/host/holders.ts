@@ -91,10 +91,20 @@ function users(system: System): Map<string, string> {
   return new Map(lines.flatMap(([name, , uid]) => name && uid ? [[uid, name]] : []));
 }
 
+/**
+ * The node that a descriptor or mapping refers to. In a chroot, or where /dev is mounted a second time, the path has more in
+ * front; that of a node that was made anew says so.
+ */
+function nodeIn(path: string): string {
+  const at = path.lastIndexOf("/dev/");
+  return (at > 0 ? path.slice(at) : path).replace(/ \(deleted\)$/, "");
+}
+
 /** What a process's descriptors point at; undefined where we may not look into it; none where it has ended meanwhile. */
 function openFiles(system: System, pid: string): string[] | undefined {
   try {
-    return system.list(`/proc/${pid}/fd`).flatMap((fd) => system.link(`/proc/${pid}/fd/${fd}`) ?? []);
+    const links = system.list(`/proc/${pid}/fd`).flatMap((fd) => system.link(`/proc/${pid}/fd/${fd}`) ?? []);
+    return links.map(nodeIn);
   } catch {
     return system.info(`/proc/${pid}/comm`) === undefined ? [] : undefined;
   }
@@ -130,7 +140,7 @@ async function openFilesByLs(system: System, closed: readonly string[]): Promise
     const links = lines?.split("\n").filter((line) => line.startsWith("l"));
     // where ls may not read a link it prints the line without its target
     if (pid && links?.every((line) => line.includes(" -> "))) {
-      found.set(pid, links.map((line) => line.slice(line.indexOf(" -> ") + 4)));
+      found.set(pid, links.map((line) => nodeIn(line.slice(line.indexOf(" -> ") + 4))));
     }
   }
   return found;
@@ -154,8 +164,8 @@ async function mappedFiles(system: System, all: readonly string[]): Promise<Map<
   }
   const found = new Map<string, string[]>();
   for (const line of new TextDecoder().decode(result.stdout).split("\n")) {
-    const [, pid, node] = /^\/proc\/(\d+)\/maps:.* (\/dev\/\S+)/.exec(line) ?? [];
-    if (pid && node) found.set(pid, [...found.get(pid) ?? [], node]);
+    const [, pid, node] = /^\/proc\/(\d+)\/maps:[^/]* (\/.*)/.exec(line) ?? [];
+    if (pid && node) found.set(pid, [...found.get(pid) ?? [], nodeIn(node)]);
   }
   return found;
 }

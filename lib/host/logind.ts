@@ -25,10 +25,12 @@ export interface Session {
   readonly type: string;
   /** Somebody is logged in from elsewhere. */
   readonly remote: boolean;
+  /** Somebody has logged out of it, and left programs running. */
+  readonly closing?: boolean;
 }
 
 /** Properties of sessions. */
-const SESSION = ["Id", "Name", "User", "Seat", "TTY", "Type", "Class", "Remote"];
+const SESSION = ["Id", "Name", "User", "Seat", "TTY", "Type", "Class", "Remote", "State"];
 /** How often sessions are listed anew when one of them has ended before it was looked at. */
 const LISTS = 3;
 
@@ -65,6 +67,7 @@ async function showSessions(system: System, ids: readonly string[]): Promise<Ses
       tty: block.get("TTY") || undefined,
       type: block.get("Type") ?? "",
       remote: block.get("Remote") === "yes",
+      closing: block.get("State") === "closing",
     }));
 }
 

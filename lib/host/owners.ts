@@ -6,8 +6,9 @@
  */
 
 import type { System } from "../system.ts";
+import { environmentOf, nameOf, parentOf, pids, startOf, terminalOf, userIdOf } from "./processes.ts";
 import { DISPLAY_MANAGERS, SEAT_DAEMONS } from "./programs.ts";
-import { nameOf, parentOf, pids, startOf, terminalOf, userIdOf } from "./processes.ts";
+import { isAbove, isGuest, isSeatUnit, isVital } from "./vital.ts";
 
 /** What a process belongs to. */
 export type Owner =
@@ -21,12 +22,22 @@ export type Owner =
   | { readonly kind: "login"; readonly tty: string; readonly pid: number; readonly start: string }
   /** A guest of libvirt. */
   | { readonly kind: "guest" }
+  /** What the host hangs on, or this program itself: it is never ended. */
+  | { readonly kind: "host" }
   /** Nothing that has a name. */
   | { readonly kind: "none" };
 
+/** A login on a text console. */
+type Login = Extract<Owner, { readonly kind: "login" }>;
+
+/**
+ * Control groups of guests and containers: of machined, and of libvirt itself, which makes them in a partition that the
+ * administrator may choose; with version 1 of them in the hierarchies of the controllers alone.
+ */
+const GUESTS = /^\/machine\/|\/machine\.slice\/|\/[^/]+\.libvirt-[a-z]+(?:\/|$)|\/libvirt\/(?:qemu|lxc)\/[^/]/;
+
 /** Paths of control groups, and what they mean; the innermost name counts. */
 const FORMS: readonly (readonly [form: RegExp, owner: (names: readonly string[]) => Owner])[] = [
-  [/(?:^|\/)machine\.slice\//, () => ({ kind: "guest" })],
   [
     /\/user@(\d+)\.service\/(?:.*\/)?([^/]+\.(?:service|scope|socket))(?:\/[^.]*)?$/,
     ([uid, unit]) => ({ kind: "user-unit", uid: Number(uid), unit: unit! }),
@@ -53,6 +64,7 @@ const FORMS: readonly (readonly [form: RegExp, owner: (names: readonly string[])
  */
 export function ownerIn(text: string): Owner {
   const lines = text.split("\n").map((line) => /^(\d+):([^:]*):(.*)$/.exec(line)?.slice(2) ?? []);
+  if (lines.some(([, path]) => GUESTS.test(path ?? ""))) return { kind: "guest" };
   // elogind keeps its sessions in a hierarchy of its own, under their bare ids
   const elogind = lines.find(([controllers]) => controllers === "name=elogind")?.[1]?.slice(1);
   if (elogind) return { kind: "session", id: elogind };
@@ -90,14 +102,82 @@ function byAncestors(system: System, pid: number): Owner {
   return login ?? service ?? { kind: "none" };
 }
 
+/** Variables of programs that show something, and of those that are there for somebody far away. */
+const SHOWS = ["DISPLAY", "WAYLAND_DISPLAY", "XDG_VTNR"] as const;
+const REMOTE = ["SSH_CONNECTION", "SSH_TTY"] as const;
+
+/**
+ * Was a process started from a desktop that was started on a text console? Root's were not: a service that was started from
+ * a window by sudo looks the same. Gives the number of the console where that is known.
+ */
+function shownOn(system: System, pid: number): { uid: number; console?: string } | undefined {
+  const uid = userIdOf(system, pid);
+  const variables = environmentOf(system, pid);
+  const shows = SHOWS.some((name) => variables.has(name)) && !REMOTE.some((name) => variables.has(name));
+  if (!uid || !shows) return undefined;
+  const number = variables.get("XDG_VTNR");
+  if (number !== undefined) return { uid, console: `tty${number}` };
+  // with a display manager the display may be that one's
+  const managed = (at: string) => DISPLAY_MANAGERS.includes(nameOf(system, at) ?? "") && userIdOf(system, at) === 0;
+  return pids(system).some(managed) ? undefined : { uid };
+}
+
+/** Logins of a user on text consoles. */
+function loginsOf(system: System, uid: number): Login[] {
+  const found = new Map<number, Login>();
+  for (const pid of pids(system).map(Number)) {
+    if (terminalOf(system, pid) === undefined || userIdOf(system, pid) !== uid) continue;
+    const owner = byAncestors(system, pid);
+    if (owner.kind === "login") found.set(owner.pid, owner);
+  }
+  return [...found.values()];
+}
+
+/**
+ * The login that a process belongs to by its environment: i3 and sway start programs by a double fork, so that these have
+ * neither a parent nor a terminal there.
+ */
+function byEnvironment(system: System, pid: number): Login | undefined {
+  const shown = shownOn(system, pid);
+  const [login, ...others] = shown ? loginsOf(system, shown.uid) : [];
+  return others.length === 0 && (shown?.console ?? login?.tty) === login?.tty ? login : undefined;
+}
+
+/** What is left of a user's login that began at that time and has ended; none where the user has logged in again. */
+export function leftOf(system: System, uid: number, { tty, start }: Pick<Login, "tty" | "start">): number[] {
+  if (loginsOf(system, uid).length > 0) return [];
+  return pids(system).map(Number).filter((pid) => {
+    if (userIdOf(system, pid) !== uid || Number(startOf(system, pid) ?? 0) < Number(start)) return false;
+    const owner = ownerOf(system, pid);
+    const loose = owner.kind === "none" || owner.kind === "service" && PROMPT.test(owner.unit);
+    const shown = loose ? shownOn(system, pid) : undefined;
+    return shown !== undefined && (shown.console ?? tty) === tty;
+  });
+}
+
+/** What a process belongs to by its control group, or by what it comes from. */
+function byOrigin(system: System, pid: number): Owner {
+  const owner = ownerIn(system.read(`/proc/${pid}/cgroup`) ?? "");
+  const prompt = owner.kind === "service" && PROMPT.test(owner.unit);
+  if (owner.kind !== "none" && !prompt) return owner;
+  const found = byAncestors(system, pid);
+  if (found.kind === "login" || found.kind === "service" && !prompt) return found;
+  return byEnvironment(system, pid) ?? owner;
+}
+
 /** What a process belongs to. */
 export function ownerOf(system: System, pid: number): Owner {
-  const owner = ownerIn(system.read(`/proc/${pid}/cgroup`) ?? "");
-  if (owner.kind === "service" && PROMPT.test(owner.unit)) {
-    const found = byAncestors(system, pid);
-    return found.kind === "login" ? found : owner;
-  }
-  return owner.kind === "none" ? byAncestors(system, pid) : owner;
+  if (isGuest(system, pid)) return { kind: "guest" };
+  const owner = byOrigin(system, pid);
+  if (owner.kind === "guest" || owner.kind === "service" && isSeatUnit(owner.unit)) return owner;
+  if (!isVital(system, pid)) return isAbove(system, pid) ? { kind: "host" } : owner;
+  const name = nameOf(system, pid) ?? "";
+  return isSeatUnit(name) ? { kind: "service", unit: name } : { kind: "host" }; // elogind may be the message bus's child
+}
+
+/** May a process of that owner never be ended by itself? */
+export function stays(owner: Owner): boolean {
+  return owner.kind === "guest" || owner.kind === "host" || owner.kind === "service" && isSeatUnit(owner.unit);
 }
 
 /** Processes of a session, by its id. */
@@ -113,6 +193,7 @@ export function ownerName(owner: Owner): string {
   if (owner.kind === "session") return `session ${owner.id}`;
   if (owner.kind === "login") return `the login on ${owner.tty}`;
   if (owner.kind === "guest") return "a guest";
+  if (owner.kind === "host") return "the host itself";
   if (owner.kind === "none") return "no session and no service";
   return owner.kind === "service" ? owner.unit : `${owner.unit} of user ${owner.uid}`;
 }

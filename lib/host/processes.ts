@@ -28,6 +28,29 @@ export function parentOf(system: System, pid: number): number | undefined {
   return stat && Number(stat[1]);
 }
 
+/** The session, as the kernel has it, that a process is in: the id of the process that leads it. Undefined where it does not run. */
+export function kernelSessionOf(system: System, pid: number): number | undefined {
+  const stat = statOf(system, pid);
+  return stat && Number(stat[3]);
+}
+
+/** What a process was started with; its program first. None where it does not run. */
+export function argumentsOf(system: System, pid: number): string[] {
+  return (system.read(`/proc/${pid}/cmdline`) ?? "").split("\0");
+}
+
+/** A process's environment as it was at its start; nothing where it may not be read. */
+export function environmentOf(system: System, pid: number): Map<string, string> {
+  const read = () => {
+    try {
+      return system.read(`/proc/${pid}/environ`) ?? "";
+    } catch {
+      return ""; // a profile of AppArmor keeps us from it
+    }
+  };
+  return new Map(read().split("\0").map((line) => [line.split("=", 1)[0]!, line.slice(line.indexOf("=") + 1)]));
+}
+
 /** Name of a process's program, as the kernel has it; undefined where it does not run. */
 export function nameOf(system: System, pid: number | string): string | undefined {
   return system.read(`/proc/${pid}/comm`)?.trimEnd();
@@ -37,6 +60,13 @@ export function nameOf(system: System, pid: number | string): string | undefined
 export function userIdOf(system: System, pid: number | string): number | undefined {
   const uid = /^Uid:\s+(\d+)/m.exec(system.read(`/proc/${pid}/status`) ?? "")?.[1];
   return uid === undefined ? undefined : Number(uid);
+}
+
+/** Number of a user by the name, or by the number where the user has no name. */
+export function userIdNamed(system: System, name: string): number | undefined {
+  const lines = (system.read("/etc/passwd") ?? "").split("\n").map((line) => line.split(":"));
+  const uid = lines.find(([its]) => its === name)?.[2] ?? name;
+  return /^\d+$/.test(uid) ? Number(uid) : undefined;
 }
 
 /** The text console, `tty1`, that a process has as its terminal, if it has one. */

@@ -5,7 +5,7 @@
  */
 
 import { apply } from "../apply.ts";
-import { awayOf, claimsOf, decided, others, unknownClaims } from "../claims.ts";
+import { awayOf, claimsOf, decided, everAway, others, unknownClaims } from "../claims.ts";
 import { readConfig } from "../config-file.ts";
 import { type Domain, parseDomain } from "../domain.ts";
 import { AidError, hintOf } from "../errors.ts";
@@ -13,7 +13,15 @@ import { MAX_XML } from "../event.ts";
 import { lockGuest, PATIENCE_MS } from "../guest-lock.ts";
 import { remember } from "../history.ts";
 import { readHost } from "../host/mod.ts";
-import { type Journal, journalPath, readJournal, releasedPath, saveJournal } from "../journal.ts";
+import {
+  type Journal,
+  journalPath,
+  readJournal,
+  readReturned,
+  releasedPath,
+  RETURNED,
+  saveJournal,
+} from "../journal.ts";
 import { type Log, openLog } from "../log.ts";
 import { type Plan, planStart, questionFor } from "../plan.ts";
 import { daemonOf } from "../recover.ts";
@@ -48,11 +56,20 @@ function emptyJournal(system: System, plan: Plan): Journal {
 /** Plans, and puts the journal with its claims in place; nobody else decides meanwhile. */
 async function claim(system: System, domain: Domain, log: Log): Promise<Plan> {
   const config = readConfig(system);
+  const earlier = awayOf(others(system, domain.uuid));
   const host = await readHost(system, questionFor(domain, config));
   const plan = await decided(system, () => {
     const journals = others(system, domain.uuid);
-    const plan = planStart(domain, config, { ...host, claims: claimsOf(journals) }, awayOf(journals));
-    if (plan.refusals.length === 0) saveJournal(system, emptyJournal(system, plan));
+    const plan = planStart(
+      domain,
+      config,
+      { ...host, claims: claimsOf(journals) },
+      everAway(earlier, awayOf(journals)),
+    );
+    if (plan.refusals.length > 0) return plan;
+    saveJournal(system, emptyJournal(system, plan));
+    // a desktop that is to go again is not watched any more
+    if (readReturned(system)?.cards.some((card) => plan.claims.includes(card))) system.remove(RETURNED);
     return plan;
   });
   for (const unknown of unknownClaims(system, domain.uuid)) log.warn(unknown);

@@ -28,6 +28,7 @@ const REFUSALS: readonly Check[] = [
   uses.keepsRoute,
   uses.keepsKeyboard,
   uses.noHolders,
+  uses.noForeignModules,
   guest.usb,
   guest.files,
   guest.hugepages,

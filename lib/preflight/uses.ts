@@ -53,3 +53,14 @@ export const noHolders: Check = ({ leave }) =>
     reason: why ? `${heldBy(holder)}; ${why}` : heldBy(holder),
     hint: `end ${holder.name}, then start the guest again`,
   }));
+
+/** No module keeps those of a card's driver that have to be unloaded. */
+export const noForeignModules: Check = ({ host, targets }) =>
+  host.displays.flatMap(({ address, needed, sharing }) => {
+    const goes = (one: string) => targets.some(({ fn, driver }) => fn.address === one && fn.driver !== driver);
+    if (needed.length === 0 || ![address, ...sharing].every(goes)) return [];
+    return [{
+      reason: `${few(needed)} keeps the driver of ${address} loaded`,
+      hint: `unload it (rmmod ${needed[0]}), and keep it from being loaded at boot`,
+    }];
+  });

@@ -2,7 +2,7 @@ import { AidError } from "../errors.ts";
 import type { Init, UnitUser } from "../host/inits/init.ts";
 import { initOf } from "../host/inits/mod.ts";
 import { inGroups, pids } from "../host/processes.ts";
-import { RETURNED } from "../journal.ts";
+import { noteReturned } from "../journal.ts";
 import type { StepKind, StopService } from "../step.ts";
 import type { System } from "../system.ts";
 
@@ -26,11 +26,11 @@ function initFor(system: System, step: Service): Init {
   return init;
 }
 
-/** Waits until a service has no process any more. */
+/** Waits until a service has no process any more that a stop of it waits for. */
 async function untilDown(system: System, init: Init, { service, user }: Service, timeoutMs: number): Promise<boolean> {
   const end = system.now() + timeoutMs;
   for (;;) {
-    const left = await init.processes(system, service, user);
+    const left = await (init.left?.(system, service) ?? init.processes(system, service, user));
     if (left.length === 0) return true;
     const gone = () => left.every((pid) => system.info(`/proc/${pid}`) === undefined);
     if (!await system.until(gone, end - system.now())) return false;
@@ -103,7 +103,7 @@ export const stopService: StepKind<StopService> = {
     if (!step.back || !isManaged(system, step.user)) return;
     try {
       const note = await startAgain(system, step, timeoutMs);
-      if (step.cards) system.save(RETURNED, `${step.service}\n`);
+      if (step.cards) noteReturned(system, { service: step.service, cards: step.cards });
       return note;
     } catch (error) {
       if (!step.user) throw error;

@@ -33,6 +33,21 @@ function canBeOpen(system: System, { address, module }: Unbind): boolean {
   return module === undefined || system.read(`/sys/module/${module}/refcnt`)?.trim() !== "0";
 }
 
+/** References to the driver's module. Some drivers have some of their own (docs/vfio.md M7): what counts is that they grow. */
+function references(system: System, { module }: Unbind): number {
+  return module === undefined ? 0 : Number(system.read(`/sys/module/${module}/refcnt`) ?? 0);
+}
+
+/** Waits until nobody has it open, and nobody has opened it while all processes were looked at. */
+async function untilFree(system: System, step: Unbind, timeoutMs: number): Promise<void> {
+  for (const end = system.now() + timeoutMs; canBeOpen(system, step);) {
+    const before = references(system, step);
+    await untilUnused(system, [step.address], end - system.now());
+    if (references(system, step) <= before) return;
+    if (system.now() >= end) throw new AidError(`${step.address} is opened again and again`, "look for who polls it");
+  }
+}
+
 /** See {@linkcode Unbind}. */
 export const unbind: StepKind<Unbind> = {
   describe: (step) => `unbind ${step.address} from ${step.driver}`,
@@ -41,7 +56,7 @@ export const unbind: StepKind<Unbind> = {
   look: () => ({ already: false }),
   async apply(system, step, _before, timeoutMs) {
     // once more, now that nothing but vfio can take the function
-    if (canBeOpen(system, step)) await untilUnused(system, [step.address], Math.min(POLLER_MS, timeoutMs));
+    await untilFree(system, step, Math.min(POLLER_MS, timeoutMs));
     const now = driverOf(system, step.address);
     // Somebody else was faster between the plan and this step: what is there now was never checked.
     if (now !== undefined && now !== step.driver) {

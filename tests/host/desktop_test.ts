@@ -81,7 +81,7 @@ Deno.test("desktop: a login prompt is one of its session's terminal only, and on
     { ...login, id: "4", type: "tty", tty: "pts/0" },
   ] as const;
   const { gettys } = await read(hostOf({ ...workstation, processes: [], units, sessions }));
-  assertEquals(gettys, { tty1: "getty@tty1.service" });
+  assertEquals(gettys, { tty1: "getty@tty1.service", tty3: "getty@tty3.service" });
 });
 
 Deno.test("desktop: services that were asked about, where they run or start", async () => {
@@ -100,7 +100,7 @@ Deno.test("desktop: without systemd there is nothing to ask", async () => {
   host.tree.drop("/run/systemd/system");
   host.commands.delete("/usr/bin/systemctl");
   assertEquals(await read(host, ["lactd.service"]), {
-    ...{ sessions: [], gettys: {}, units: {}, services: {} },
+    ...{ sessions: [], gettys: {}, autologins: ["tty1"], units: {}, services: {} },
   });
 });
 

@@ -55,7 +55,7 @@ const TABLE: readonly (readonly [Machine, ...Display[]])[] = [
 
 /** A function on which the host shows nothing. */
 function plain(address: string): Display {
-  return { address, bootVga: false, console: false, firmware: [], connected: [], unload: [], sharing: [] };
+  return { address, bootVga: false, console: false, firmware: [], connected: [], unload: [], needed: [], sharing: [] };
 }
 
 for (const [machine, ...displays] of TABLE) {

@@ -50,79 +50,6 @@ for (const init of [openrc, runit, s6, dinit]) {
   });
 }
 
-Deno.test("OpenRC: states are links; nothing is run for them", async () => {
-  const box = new Box({}, {}, {
-    "/run/openrc/started/lightdm": "/etc/init.d/lightdm",
-    "/run/openrc/starting/sddm": "/etc/init.d/sddm",
-    "/run/openrc/stopping/slim": "/etc/init.d/slim",
-    "/run/openrc/inactive/xdm": "/etc/init.d/xdm",
-  });
-  const names = ["xdm", "lightdm.service", "slim", "sddm", "nobody", "../started/lightdm"];
-  assertEquals(await show(openrc, box, ...names), [
-    "xdm inactive",
-    "lightdm active",
-    "slim stopping",
-    "sddm starting",
-    "nobody inactive",
-    "../started/lightdm inactive",
-  ]);
-  assertEquals(box.ran, []);
-});
-
-Deno.test("OpenRC: a stop leaves others alone, and is none for what is stopped; a failure is said", async () => {
-  const stop = "/sbin/rc-service --nodeps -- lightdm stop";
-  const start = "/sbin/rc-service -- bad start";
-  const box = new Box({}, {
-    [stop]: [" * Stopping lightdm ... [ ok ]\n"],
-    [start]: ["", 1, " * ERROR: bad failed to start\n"],
-  });
-  await openrc.order(box.system, "stop", "lightdm", 5000);
-  assertEquals(box.ran, []);
-  box.files.set("/run/openrc/started/lightdm", "/etc/init.d/lightdm");
-  await openrc.order(box.system, "stop", "lightdm.service", 5000);
-  assertEquals([box.ran, box.limits], [[stop], [5000]]);
-  await assertRejects(() => openrc.order(box.system, "start", "bad", 5000), AidError, "* ERROR: bad failed to start");
-});
-
-Deno.test("OpenRC: processes by control group, in each of its forms", async () => {
-  const group = (cgroup: string) => ({ cgroup });
-  const box = new Box({
-    1: [0, "/sbin/init"],
-    10: [1, "/usr/sbin/lightdm", group("0::/openrc.lightdm\n")],
-    11: [1, "/usr/sbin/lightdm", group("1:name=openrc:/lightdm\n0::/\n")],
-    12: [1, "/usr/sbin/lightdm", group("0::/lightdm\n")],
-    13: [10, "/bin/bash", group("1:name=elogind:/lightdm\n0::/c1\n")],
-    14: [1, "/usr/sbin/sshd", group("0::/openrc.lightdm2\n")],
-  });
-  assertEquals(await openrc.processes(box.system, "lightdm.service"), [10, 11, 12]);
-});
-
-Deno.test("OpenRC: without control groups, by supervise-daemon, and by the command that its script has left", async () => {
-  const box = new Box(
-    {
-      1: [0, "/sbin/init"],
-      425: [1, "supervise-daemon sddm --start /usr/bin/sddm --"],
-      426: [425, "/usr/bin/sddm"],
-      427: [426, "/usr/lib/Xorg"],
-      500: [1, "/usr/sbin/lightdm"],
-      501: [500, "/usr/lib/Xorg"],
-      600: [700, "vi /usr/sbin/lightdm"],
-    },
-    {},
-    { "/run/openrc/options/lightdm/command": "/usr/sbin/lightdm" },
-  );
-  assertEquals(await openrc.processes(box.system, "sddm"), [425, 426, 427]);
-  assertEquals(await openrc.processes(box.system, "lightdm"), [500, 501]);
-  assertEquals(await openrc.processes(box.system, "nobody"), []);
-});
-
-Deno.test("OpenRC: the host goes down by its runlevel; when runlevels are switched it does not", async () => {
-  const stopping = (level: string) =>
-    openrc.isStopping(new Box({}, {}, { "/run/openrc/softlevel": `${level}\n`, "/run/openrc/rc.stopping": "" }).system);
-  assertEquals(await stopping("default"), false);
-  assertEquals([await stopping("shutdown"), await stopping("single")], [true, true]);
-});
-
 /** What `sv status` of runit 2.1.2 prints. */
 const SV_LINES = `run: lightdm: (pid 812) 93s
 run: slow: (pid 10101) 0s, want down, got TERM
@@ -188,20 +115,33 @@ Deno.test("runit: a start waits until it shows, and one that takes longer is giv
   await assertRejects(() => runit.order(box.system, "start", "gone", 5000), AidError, "unable to open supervise/ok");
 });
 
-Deno.test("runit: processes below runsv, and the end of the host", async () => {
+Deno.test("runit: processes are those that sv names, and what these have started; a logger is none", async () => {
   const box = new Box({
     1: [0, "runit"],
     300: [1, "runsvdir -P /run/runit/runsvdir/current"],
     310: [300, "runsv lightdm"],
+    309: [310, "svlogd -tt /var/log/lightdm"],
     311: [310, "/usr/bin/lightdm"],
     312: [311, "/usr/lib/Xorg"],
     320: [300, "runsv sshd"],
-    321: [320, "/usr/bin/sshd"],
-    400: [321, "vi /etc/runit/3"],
+    321: [320, "svlogd -tt /var/log/sshd"],
+    330: [300, "runsv fin"],
+    331: [330, "/bin/sh ./finish"],
+  }, {
+    "/usr/bin/sv status lightdm": ["run: lightdm: (pid 311) 45s; run: log: (pid 309) 45s\n"],
+    "/usr/bin/sv status sshd": ["down: sshd: 3s, normally up; run: log: (pid 321) 45s\n"],
+    "/usr/bin/sv status fin": ["finish: fin: (pid 331) 0s, want down\n"],
+    "/usr/bin/sv status nobody": ["fail: nobody: unable to change to service directory: file does not exist\n", 1],
   });
-  assertEquals(await runit.processes(box.system, "lightdm.service"), [311, 312]);
-  assertEquals(await runit.isStopping(box.system), false);
-  assertEquals(await runit.isStopping(new Box({ 1: [0, "runit"], 900: [1, "/bin/sh /etc/runit/3"] }).system), true);
+  const of = (name: string) => runit.processes(box.system, name);
+  assertEquals(await of("lightdm.service"), [311, 312]);
+  assertEquals([await of("sshd"), await of("fin"), await of("nobody"), await of("--x")], [[], [331], [], []]);
+});
+
+Deno.test("runit: the end of the host", async () => {
+  const stopping = (parent: number, args: string) =>
+    runit.isStopping(new Box({ 1: [0, "runit"], 321: [1, "sshd"], 900: [parent, args] }).system);
+  assertEquals([await stopping(321, "vi /etc/runit/3"), await stopping(1, "/bin/sh /etc/runit/3")], [false, true]);
 });
 
 Deno.test("descendants: of several, none of them itself, and no ring goes on for ever", () => {

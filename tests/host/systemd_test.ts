@@ -5,8 +5,6 @@ import { endSession, readSessions } from "../../lib/host/logind.ts";
 import type { System } from "../../lib/system.ts";
 import { hostOf, on } from "../on-host.ts";
 import type { SessionSpec, UnitSpec } from "../simulated/desktop.ts";
-import { withDesktop } from "../simulated/desktops.ts";
-import { singleGpu } from "../simulated/gpu-machines.ts";
 import type { SimulatedHost } from "../simulated/host.ts";
 import { workstation } from "../simulated/machines.ts";
 import { Link } from "../simulated/tree.ts";
@@ -98,22 +96,14 @@ Deno.test("units: for none no program is run", async () => {
   assertEquals(await show(host), []);
 });
 
-Deno.test("relations of units of a user's manager: sockets that start them again, targets that they are a part of", async () => {
-  const host = hostOf(withDesktop(singleGpu, "kde", "0000:03:00.0"));
-  const names = ["pipewire.service", "wireplumber.service", "pipewire-pulse.service", "plasma-kwin_wayland.service"];
-  const found = await on(host, (system) => relationsOf(system, names, ANN));
-  assertEquals([...found], [
-    ["pipewire.service", { sockets: ["pipewire.socket"], alone: true }],
-    ["wireplumber.service", { sockets: [], alone: true }],
-    ["pipewire-pulse.service", { sockets: ["pipewire-pulse.socket"], alone: true }],
-    ["plasma-kwin_wayland.service", { sockets: [], alone: false }],
+Deno.test("units: any kind is asked about under its own name", async () => {
+  for (const kind of ["service", "socket", "target", "timer", "path", "mount", "automount", "slice", "scope", "swap"]) {
+    assertEquals(await show(hostWith(), `a.${kind}`), [{ name: `a.${kind}`, state: "inactive" }]);
+  }
+  assertEquals((await show(hostWith(), "a", "dev-sda.device")).map(({ name }) => name), [
+    "a.service",
+    "dev-sda.device",
   ]);
-});
-
-Deno.test("relations: a unit may have several sockets", async () => {
-  const host = hostWith({ name: "a.service", user: 1000, triggeredBy: ["a.socket", "b.socket"] });
-  const found = await on(host, (system) => relationsOf(system, ["a.service"], ANN));
-  assertEquals(found.get("a.service"), { sockets: ["a.socket", "b.socket"], alone: true });
 });
 
 Deno.test("orders: stop, start, forget; nothing waits for them", async () => {
@@ -172,10 +162,20 @@ Deno.test("sessions: seat and terminal where they have one, remote ones, but no 
   ];
   const ann = { user: "ann", uid: 1000 };
   assertEquals(await on(hostOf({ ...workstation, sessions }), readSessions), [
-    { id: "2", ...ann, seat: "seat0", tty: "tty2", type: "wayland", remote: false },
-    { id: "3", ...ann, seat: undefined, tty: "pts/0", type: "tty", remote: true },
-    { id: "c1", user: "gdm", uid: 120, seat: "seat0", tty: undefined, type: "x11", remote: false },
+    { id: "2", ...ann, seat: "seat0", tty: "tty2", type: "wayland", remote: false, closing: false },
+    { id: "3", ...ann, seat: undefined, tty: "pts/0", type: "tty", remote: true, closing: false },
+    { id: "c1", user: "gdm", uid: 120, seat: "seat0", tty: undefined, type: "x11", remote: false, closing: false },
   ]);
+});
+
+Deno.test("sessions: one whose user has logged out is closing while something is left in it", async () => {
+  const leader = { pid: 960, comm: "login", args: ["/bin/login"] };
+  const tmux = { comm: "tmux: server", args: ["tmux"], tty: null, startedBy: "login" };
+  const host = hostOf({ ...workstation, sessions: [session("2", { type: "x11", processes: [leader, tmux] })] });
+  const closing = () => on(host, async (system) => (await readSessions(system)).map(({ closing }) => closing));
+  assertEquals(await closing(), [false]);
+  host.processes.kill(960);
+  assertEquals(await closing(), [true]);
 });
 
 Deno.test("sessions: none where nobody is logged in, and where there is no logind", async () => {
@@ -209,7 +209,7 @@ const QUESTIONS: readonly (readonly [program: string, args: string, ask: (system
   [SYSTEMCTL, "show --property=Id,ActiveState,Job -- a.service", (system) => systemd.show(system, ["a.service"])],
   [
     SYSTEMCTL,
-    "--user --machine=ann@.host show --property=Id,TriggeredBy,PartOf,BindsTo,Requisite -- a.service",
+    "--user --machine=ann@.host show --property=Id,TriggeredBy,PartOf,BindsTo,Requisite,Requires -- a.service",
     (system) => relationsOf(system, ["a.service"], ANN),
   ],
   [SYSTEMCTL, "stop --no-block -- a.service", (system) => systemd.order(system, "stop", "a.service", LIMIT_MS)],

@@ -7,7 +7,7 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { withDesktop } from "../simulated/desktops.ts";
-import { hybridNvidia, singleGpu, singleNvidia } from "../simulated/gpu-machines.ts";
+import { hybrid, hybridNvidia, singleGpu, singleNvidia } from "../simulated/gpu-machines.ts";
 import { guestXml } from "../simulated/guests.ts";
 import { OTHER_INITS, type OtherDesktop, type OtherInit, serviceOf, withInit } from "../simulated/inits.ts";
 import type { Machine } from "../simulated/machine.ts";
@@ -116,3 +116,22 @@ Deno.test("startx on systemd without logind: the login ends, and comes again by 
   await until(world, () => users(world, "0000:03:00.0").includes("Xorg"));
   assertEquals([world.host.harms, world.journals], [[], []]);
 });
+
+for (const init of OTHER_INITS) {
+  for (const order of [["a", "b"], ["b", "a"]] as const) {
+    Deno.test(`${init}: two guests have the cards of one desktop; ${order.join(" ends before ")}, the last brings it back`, async () => {
+      const world = new World(withInit(hybrid, init, "lightdm", "0000:03:00.0", "0000:00:02.0"));
+      const manager = () => services(world)[serviceOf(init, "lightdm")];
+      for (const spec of [{ name: "a", pci: ["0000:03:00.0", "0000:03:00.1"] }, { name: "b", pci: ["0000:00:02.0"] }]) {
+        const started = await world.libvirt.start(guestXml(spec));
+        assertEquals([started.state, manager()], ["running", "down"], started.says);
+      }
+      await world.libvirt.stop(order[0]);
+      await world.settled();
+      assertEquals([manager(), world.host.harms], ["down", []], world.log);
+      await world.libvirt.stop(order[1]);
+      await world.settled();
+      assertEquals([manager(), world.journals, world.host.harms], ["up", [], []], world.log);
+    });
+  }
+}

@@ -37,6 +37,9 @@ Deno.test("OpenRC: links that show states, groups, and what rc-service says", as
       [["display-manager"], undefined],
       "it has crashed",
     );
+    const status = "--ifcrashed -- display-manager status";
+    assertEquals([(await rc(status)).code, (await rc("display-manager zap start")).code], [32, 0]);
+    assertEquals([(await rc(status)).code, started()], [0, ["display-manager"]]);
   });
 });
 

@@ -92,12 +92,20 @@ export const INIT_SYSTEMS: Readonly<Record<InitName, InitSystem>> = {
       tree.file("/run/openrc/softlevel", "shutdown");
       tree.file("/run/openrc/rc.stopping", "");
     },
-    show(tree, { state, spec: { name } }) {
+    show(tree, { state, spec: { name, processes: [main] } }) {
       for (const folder of new Set(Object.values(OPENRC_FOLDERS))) {
         if (folder) tree.drop(`/run/openrc/${folder}/${name}`);
       }
       const folder = OPENRC_FOLDERS[state];
       if (folder) tree.put(`/run/openrc/${folder}/${name}`, new Link(`/etc/init.d/${name}`));
+      const supervised = main?.role === "supervisor";
+      if (state === "down") {
+        for (const notes of ["daemons", "options"]) tree.drop(`/run/openrc/${notes}/${name}`);
+      } else if (state === "up" && main) {
+        const program = supervised ? main.args!.at(-1) : main.args![0];
+        tree.file(`/run/openrc/daemons/${name}/001`, `exec=${program}\npidfile=/run/${name}.pid\n`);
+        if (supervised) tree.file(`/run/openrc/options/${name}/child_pid`, "1");
+      }
     },
   },
   runit: {

@@ -117,6 +117,8 @@ export interface ProcessSpec {
   readonly args?: readonly string[];
   /** User. */
   readonly uid?: number;
+  /** Its environment; what shows something on an X server has the name of that in it anyway. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Its working folder, where that is of interest. */
   readonly cwd?: string;
   /** What it has open, `/dev/dri/card0`. */

@@ -31,6 +31,7 @@ function fields(process: SimulatedProcess): string {
 export function publishProcess({ tree }: SimulatedHost, process: SimulatedProcess): void {
   const { pid, spec } = process;
   const { comm, args = [], uid = 0, maps = [] } = spec;
+  const env = () => Object.entries({ ...spec.display ? { DISPLAY: ":0" } : {}, ...spec.env });
   const folder = new Folder(0o555, uid);
   const file = (name: string, content: () => string, mode = 0o444) =>
     folder.children.set(name, new File(content, mode, undefined, uid));
@@ -45,6 +46,7 @@ export function publishProcess({ tree }: SimulatedHost, process: SimulatedProces
       `SigPnd:\t${"0".repeat(16)}\nShdPnd:\t${process.killed ? KILL_PENDING : "0".repeat(16)}\n`,
   );
   file("cgroup", () => `0::${process.cgroup}\n`);
+  file("environ", () => env().map(([name, value]) => `${name}=${value}\0`).join(""), 0o400);
   file(
     "maps",
     () => maps.map((path) => `7f0000000000-7f0000010000 rw-s 00000000 00:06 400 ${path}\n`).join(""),

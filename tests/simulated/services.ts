@@ -42,6 +42,7 @@ export class Service {
   readonly #parent: number;
   #turn = 0;
   #again = false;
+  #broken = false;
   #starts = 0;
   #settled: (() => void)[] = [];
 
@@ -94,6 +95,19 @@ export class Service {
     host.processes.signal(main.pid, "TERM");
   }
 
+  /** Who changed it was killed: nobody goes on with that, or notes how it ends. */
+  breakOff(): void {
+    this.#turn++;
+    this.#broken = true;
+  }
+
+  /** What is held for it is forgotten. */
+  zap(): void {
+    this.#again = false;
+    this.main = undefined;
+    this.#become("down");
+  }
+
   /** It is stopped, and that never ends. */
   stick(): void {
     if (this.state === "up") this.#become("stopping");
@@ -125,6 +139,7 @@ export class Service {
     this.state = state;
     this.since = host.clock.now;
     this.#turn++;
+    this.#broken = false;
     host.init.show?.(host.tree, this);
     if (state === "up" || state === "down") { for (const tell of this.#settled.splice(0)) tell(); }
   }
@@ -168,6 +183,7 @@ export class Service {
   #ended(main: SimulatedProcess, code: number): void {
     if (this.main !== main) return;
     this.main = undefined;
+    if (this.#broken) return;
     const { host, spec } = this;
     const again = this.#again;
     const byItself = this.state === "up";

@@ -42,12 +42,23 @@ export interface Init {
    * Has a service started or stopped; where it can be told without that, nobody waits for it. One that is stopped stays so
    * until somebody starts it.
    *
-   * @param limitMs Milliseconds that it may take at most.
+   * @param limitMs Milliseconds that it may take at most. Where a change that is broken off would leave harm behind, it
+   * goes on after that, and is no failure yet.
    * @throws {AidError} If it refuses, or takes longer.
    */
   order(system: System, what: "start" | "stop", service: string, limitMs: number, user?: UnitUser): Promise<void>;
-  /** Processes of a service, as far as they can be told from others. */
+  /**
+   * Processes of a service, as far as they can be told from others: what one of them holds, the service holds.
+   *
+   * @throws {AidError} If it cannot be asked.
+   */
   processes(system: System, service: string, user?: UnitUser): Promise<number[]>;
+  /**
+   * Processes that a stop of a service waits for, where these are not all of `processes`: an init system that ends the
+   * daemon alone leaves alone what somebody has left running in the background. What of that holds a card is seen when the
+   * card is to go.
+   */
+  left?(system: System, service: string): Promise<number[]>;
   /** Is the host on its way down? Then nothing is to be started any more. */
   isStopping(system: System): Promise<boolean>;
   /** What a person can run to see how a service is. */

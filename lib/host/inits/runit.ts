@@ -57,9 +57,13 @@ export const runit: Init = {
     const line = `${SV} ${args.join(" ")}`;
     throw new AidError(`${line}: ${failure}`, `run it yourself: ${line}`);
   },
-  processes(system, service) {
-    const roots = withArguments(system, "runsv", bareName(service));
-    return Promise.resolve(descendants(system, roots));
+  async processes(system, service) {
+    const name = bareName(service);
+    if (!isServiceName(name)) return [];
+    // by what sv says: a logger is a child of runsv too, and outlives its service
+    const [own = ""] = (await sv(system, ["status", name], CALL_MS)).split(";");
+    const pid = Number(/^(?:run|finish): [^:]+: \(pid (\d+)\)/.exec(own)?.[1] ?? 0);
+    return pid === 0 ? [] : [pid, ...descendants(system, [pid])];
   },
   isStopping: (system) =>
     Promise.resolve(withArguments(system, "/etc/runit/3").some((pid) => parentOf(system, pid) === 1)),

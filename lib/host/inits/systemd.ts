@@ -22,8 +22,11 @@ const STATES: Readonly<Record<string, Unit["state"]>> = {
   deactivating: "stopping",
 };
 
+/** Ends of names, one for each kind of unit. */
+const KIND = /\.(service|socket|target|scope|slice|timer|path|mount|automount|swap|device)$/;
+
 /** A unit's whole name: without a kind it is a service. */
-const whole = (name: string) => /\.(service|socket|target|scope)$/.test(name) ? name : `${name}.service`;
+const whole = (name: string) => KIND.test(name) ? name : `${name}.service`;
 
 /** See {@linkcode Init}. */
 export const systemd: Init = {
@@ -63,25 +66,44 @@ export const systemd: Init = {
 export interface Relations {
   /** Sockets that start it again when somebody asks for them. */
   readonly sockets: readonly string[];
-  /** It is a part of no target, such as graphical-session.target: it does not come back with a session. */
+  /** Neither it nor what it cannot run without hangs on a target of a session: it does not come back with one. */
   readonly alone: boolean;
 }
 
-/** Relations of units of a user's manager, by their names. */
+/** What a unit is stopped with, or cannot run without. */
+const TIES = ["PartOf", "BindsTo", "Requisite", "Requires"] as const;
+
+/** A target that a session is none of: every unit of a manager requires it, where it does not say otherwise. */
+const BASIC = "basic.target";
+
+/**
+ * Relations of units of a user's manager, by their names. A service that one of them is tied to is asked about too:
+ * WirePlumber is bound to PipeWire, which goes its own way, and a panel may be a part of a compositor that does not.
+ */
 export async function relationsOf(
   system: System,
   names: readonly string[],
   user: UnitUser,
 ): Promise<Map<string, Relations>> {
-  const properties = "--property=Id,TriggeredBy,PartOf,BindsTo,Requisite";
-  const text = await ask(system, SYSTEMCTL, [...inManager(user), "show", properties, "--", ...names]);
-  const list = (block: Map<string, string>, name: string) => (block.get(name) ?? "").split(" ").filter(Boolean);
-  return new Map(
-    blocks(text).map((block) => [block.get("Id") ?? "", {
-      sockets: list(block, "TriggeredBy"),
-      alone: !["PartOf", "BindsTo", "Requisite"].some((name) => list(block, name).some((at) => at.endsWith(".target"))),
-    }]),
-  );
+  const known = new Map<string, Map<string, string>>();
+  const list = (unit: string, property: string) => (known.get(unit)?.get(property) ?? "").split(" ").filter(Boolean);
+  const ties = (unit: string) => TIES.flatMap((property) => list(unit, property));
+  const services = (unit: string) => ties(unit).filter((tie) => tie.endsWith(".service"));
+  const asked = new Set<string>();
+  const found: string[] = [];
+  for (let next = [...names]; next.length > 0; next = [...known.keys()].flatMap(services)) {
+    next = [...new Set(next)].filter((name) => !asked.has(name) && !known.has(name));
+    if (next.length === 0) break;
+    for (const name of next) asked.add(name);
+    const properties = `--property=Id,TriggeredBy,${TIES.join()}`;
+    const text = await ask(system, SYSTEMCTL, [...inManager(user), "show", properties, "--", ...next]);
+    for (const block of blocks(text)) known.set(block.get("Id") ?? "", block);
+    if (found.length === 0) found.push(...known.keys());
+  }
+  const alone = (unit: string, seen: readonly string[]): boolean =>
+    ties(unit).every((tie) => tie === BASIC || !tie.endsWith(".target")) &&
+    services(unit).every((tie) => seen.includes(tie) || alone(tie, [...seen, tie]));
+  return new Map(found.map((unit) => [unit, { sockets: list(unit, "TriggeredBy"), alone: alone(unit, [unit]) }]));
 }
 
 /** Keeps units from being started by anybody until the next boot, or lets them be started again. */

@@ -14,12 +14,16 @@ import type { CommandFunction, Done } from "./mod.ts";
 function status({ host, state, main, since, label, spec }: Service): string {
   const seconds = Math.floor((host.clock.now - since) / 1000);
   const normallyUp = spec.state !== "down";
+  const all = [...host.processes.all.values()];
+  const runsv = all.find(({ spec: { args } }) => args?.[0] === "runsv" && args[1] === label);
+  const logger = all.find((process) => process.parent === runsv?.pid && process.spec.comm === "svlogd");
+  const log = logger ? `; run: log: (pid ${logger.pid}) ${seconds}s` : "";
   if (main) {
     const more = `${normallyUp ? "" : ", normally down"}${state === "stopping" ? ", want down, got TERM" : ""}`;
-    return `run: ${label}: (pid ${main.pid}) ${seconds}s${more}\n`;
+    return `run: ${label}: (pid ${main.pid}) ${seconds}s${more}${log}\n`;
   }
   const wanted = state === "waiting" || state === "starting";
-  return `down: ${label}: ${seconds}s${normallyUp ? ", normally up" : ""}${wanted ? ", want up" : ""}\n`;
+  return `down: ${label}: ${seconds}s${normallyUp ? ", normally up" : ""}${wanted ? ", want up" : ""}${log}\n`;
 }
 
 /** What a verb orders, and if it looks what came of that. */

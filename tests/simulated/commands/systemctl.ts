@@ -59,6 +59,8 @@ const PROPERTIES: Readonly<Record<string, Property>> = {
     return unit && ["active", "deactivating"].includes(unit.state) ? unit.cgroup : "";
   },
   Id: (unit, name) => unit?.spec.name ?? name,
+  // what each unit has that does not say otherwise
+  Requires: (_unit, _name, { user }) => user === undefined ? "sysinit.target system.slice" : "basic.target app.slice",
   Requisite: () => "",
   BindsTo: () => "",
   PartOf: (unit) => {
