@@ -43,7 +43,6 @@ function news(before: Before, now: Before): readonly string[] {
 
 /** Looks at the host after it; gives what is not as it has to be, a line each. */
 export async function after(host: Host, begin: Before): Promise<string[]> {
-  await host.idle(); // a desktop that was started again is watched for some seconds
   const now = await before(host);
   const left = linesOf((await host.run(`${INSIDE}/left.sh`)).stdout);
   return [

@@ -64,6 +64,7 @@ async function inTime<T>(seconds: number, work: Promise<T>): Promise<T> {
 async function play(scenario: Scenario, host: Host): Promise<string[]> {
   const begin = await before(host);
   await scenario.run(host);
+  await host.idle(); // a desktop that was started again is watched for some seconds
   const found = await after(host, begin);
   const expected = scenario.leaves ?? [];
   return [
