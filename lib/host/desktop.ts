@@ -10,7 +10,7 @@ import type { InitName, Unit, UnitUser } from "./inits/init.ts";
 import { initOf } from "./inits/mod.ts";
 import { type Relations, relationsOf } from "./inits/systemd.ts";
 import { readSessions, type Session } from "./logind.ts";
-import { nameOf, parentOf } from "./processes.ts";
+import { argumentsOf, nameOf, parentOf } from "./processes.ts";
 import { DISPLAY_MANAGERS } from "./programs.ts";
 
 /** The desktop as it is. */
@@ -60,7 +60,7 @@ function consolesOf(sessions: readonly Session[], holders: readonly Holder[]): s
 /** Was somebody let in without a password? `login -f` is how a prompt does that. */
 function letIn(system: System, pid: number): boolean {
   const logins = [pid, parentOf(system, pid) ?? 0].filter((one) => nameOf(system, one) === "login");
-  return logins.some((one) => (system.read(`/proc/${one}/cmdline`) ?? "").split("\0").includes("-f"));
+  return logins.some((one) => argumentsOf(system, one).includes("-f"));
 }
 
 /** Reads it. */

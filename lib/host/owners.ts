@@ -6,7 +6,7 @@
  */
 
 import type { System } from "../system.ts";
-import { environmentOf, nameOf, parentOf, pids, startOf, terminalOf, userIdOf } from "./processes.ts";
+import { argumentsOf, environmentOf, nameOf, parentOf, pids, startOf, terminalOf, userIdOf } from "./processes.ts";
 import { DISPLAY_MANAGERS, SEAT_DAEMONS } from "./programs.ts";
 import { isAbove, isGuest, isSeatUnit, isVital } from "./vital.ts";
 
@@ -96,7 +96,7 @@ function byAncestors(system: System, pid: number): Owner {
     if (DAEMONS.has(name) && userIdOf(system, at) === 0) return { kind: "service", unit: name };
     const tty = terminalOf(system, at);
     if (tty) login = { kind: "login", tty, pid: at, start: startOf(system, at) ?? "" };
-    const unit = SUPERVISORS.has(name) ? system.read(`/proc/${at}/cmdline`)?.split("\0")[1] : undefined;
+    const unit = SUPERVISORS.has(name) ? argumentsOf(system, at)[1] : undefined;
     if (unit) service ??= { kind: "service", unit };
   }
   return login ?? service ?? { kind: "none" };

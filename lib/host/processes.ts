@@ -35,7 +35,7 @@ export function kernelSessionOf(system: System, pid: number): number | undefined
 }
 
 /** What a process was started with; its program first. None where it does not run. */
-export function argumentsOf(system: System, pid: number): string[] {
+export function argumentsOf(system: System, pid: number | string): string[] {
   return (system.read(`/proc/${pid}/cmdline`) ?? "").split("\0");
 }
 
@@ -92,7 +92,7 @@ export function descendants(system: System, roots: readonly number[]): number[] 
 /** Processes that were started with all of these arguments. */
 export function withArguments(system: System, ...wanted: readonly string[]): number[] {
   return pids(system).map(Number).filter((pid) => {
-    const args = (system.read(`/proc/${pid}/cmdline`) ?? "").split("\0");
+    const args = argumentsOf(system, pid);
     return wanted.every((arg) => args.includes(arg));
   });
 }
@@ -114,7 +114,7 @@ export function libvirtRuns(system: System): boolean {
 /** Does a QEMU of this guest run? libvirt gives it the UUID on its command line. */
 export function qemuRuns(system: System, uuid: string): boolean {
   return pids(system).some((pid) => {
-    const args = (system.read(`/proc/${pid}/cmdline`) ?? "").split("\0");
+    const args = argumentsOf(system, pid);
     return args.some((arg, i) => arg === "-uuid" && args[i + 1]?.toLowerCase() === uuid);
   });
 }

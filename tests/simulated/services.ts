@@ -9,7 +9,7 @@ import type { ServiceSpec } from "./desktop.ts";
 import { errorText } from "./errno.ts";
 import type { SimulatedHost } from "./host.ts";
 import type { SimulatedProcess } from "./processes.ts";
-import { startTogether } from "./together.ts";
+import { laterWhileSame, startTogether } from "./together.ts";
 
 /** `waiting`: its main process has ended by itself, and is started again soon. */
 export type ServiceState = "up" | "down" | "starting" | "stopping" | "waiting";
@@ -146,12 +146,7 @@ export class Service {
 
   /** Does something later, or at once, if the state is still the same. */
   #later(ms: number, act: () => void): void {
-    const turn = this.#turn;
-    const go = () => {
-      if (turn === this.#turn) act();
-    };
-    if (ms === 0) go();
-    else this.host.after(ms, go);
+    laterWhileSame(this.host, () => this.#turn, ms, act);
   }
 
   #startSessions(): void {

@@ -57,3 +57,13 @@ export function startTogether(
   }
   return started;
 }
+
+/** Does something later, or at once, if what counts the changes of a service still says the same then. */
+export function laterWhileSame(host: SimulatedHost, turn: () => number, ms: number, act: () => void): void {
+  const before = turn();
+  const go = () => {
+    if (before === turn()) act();
+  };
+  if (ms === 0) go();
+  else host.after(ms, go);
+}

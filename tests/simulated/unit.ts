@@ -7,7 +7,7 @@
 import type { UnitSpec } from "./desktop.ts";
 import type { SimulatedHost } from "./host.ts";
 import type { SimulatedProcess } from "./processes.ts";
-import { startTogether } from "./together.ts";
+import { laterWhileSame, startTogether } from "./together.ts";
 
 /** `ActiveState`. */
 export type ActiveState = "active" | "inactive" | "activating" | "deactivating" | "failed";
@@ -131,12 +131,7 @@ export class Unit {
 
   /** Does something later, or at once, if the state is still the same. */
   #later(ms: number, act: () => void): void {
-    const turn = this.#turn;
-    const go = () => {
-      if (turn === this.#turn) act();
-    };
-    if (ms === 0) go();
-    else this.host.after(ms, go);
+    laterWhileSame(this.host, () => this.#turn, ms, act);
   }
 
   /** Counts a start, if there may be one. */

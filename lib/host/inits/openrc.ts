@@ -7,7 +7,7 @@
 import { AidError } from "../../errors.ts";
 import type { System } from "../../system.ts";
 import { CALL_MS } from "../ask.ts";
-import { descendants, nameOf, parentOf, pids, userIdOf, withArguments } from "../processes.ts";
+import { argumentsOf, descendants, nameOf, parentOf, pids, userIdOf, withArguments } from "../processes.ts";
 import type { Init, Unit } from "./init.ts";
 import { bareName, isServiceName, orderedName } from "./names.ts";
 
@@ -35,7 +35,7 @@ function linked(system: System, name: string): Unit["state"] {
 /** What changes a service right now: rc-service, which becomes openrc-run, which has a shell run the service's script. */
 function runners(system: System, name: string): number[] {
   return pids(system).map(Number).filter((pid) => {
-    const args = (system.read(`/proc/${pid}/cmdline`) ?? "").split("\0");
+    const args = argumentsOf(system, pid);
     const at = args.findIndex((arg) => /(^|\/)(rc-service|openrc-run(\.sh)?)$/.test(arg));
     const rest = at < 0 ? [] : args.slice(at + 1);
     return rest.some((arg) => arg === name || arg.endsWith(`/${name}`)) &&
@@ -82,7 +82,7 @@ function daemons(system: System, name: string): number[] {
   const names = wanted.map((program) => program.split("/").at(-1)!.slice(0, MOST_NAME));
   const all = pids(system).map(Number).filter((pid) => parentOf(system, pid) === 1);
   const found = all.filter((pid) => {
-    const args = (system.read(`/proc/${pid}/cmdline`) ?? "").split("\0");
+    const args = argumentsOf(system, pid);
     return wanted.some((program) => args.includes(program)) || names.includes(nameOf(system, pid) ?? "");
   });
   const own = found.filter((pid) => inGroup(system, pid, name));

@@ -6,7 +6,7 @@
 
 import type { System } from "../../system.ts";
 import { ask } from "../ask.ts";
-import { descendants, nameOf, parentOf, pids } from "../processes.ts";
+import { argumentsOf, descendants, nameOf, parentOf, pids } from "../processes.ts";
 import type { Init, Unit } from "./init.ts";
 import { bareName, orderedName } from "./names.ts";
 
@@ -20,10 +20,6 @@ const STATES: Readonly<Record<string, Unit["state"]>> = {
   "false true": "starting",
   "true false": "stopping",
 };
-
-function argumentsOf(system: System, pid: number | string): string[] {
-  return (system.read(`/proc/${pid}/cmdline`) ?? "").split("\0");
-}
 
 /** Supervisors of the host's services, by the services' names. Users may have some of their own, not below pid 1. */
 function supervisors(system: System): Map<string, number> {
