@@ -1,9 +1,10 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { Daemon, Journal } from "../lib/journal.ts";
-import { JOURNALS, readJournals, releasedPath } from "../lib/journal.ts";
+import { JOURNALS, readJournals, releasedPath, removeJournal } from "../lib/journal.ts";
+import { releaseEnd } from "../lib/phases/release.ts";
 import { daemonOf, recover, type Recovery } from "../lib/recover.ts";
 import { hostOf, journalOf, NIC, on, withJournals } from "./on-host.ts";
-import { uuidOf } from "./simulated/guests.ts";
+import { guestXml, uuidOf } from "./simulated/guests.ts";
 import type { SimulatedHost } from "./simulated/host.ts";
 
 const OVERRIDE = {
@@ -77,6 +78,23 @@ Deno.test("a guest that was released is taken back though its libvirt lives", as
   assertEquals((await results(host)).map(({ result }) => result), ["recovered"]);
   const files = Object.keys(host.tree.texts(JOURNALS));
   assertEquals(files, [`${JOURNALS}/${uuidOf("win11")}.lock`], "the note goes with the journal");
+});
+
+Deno.test("a release that begins as a recovery ends leaves no note of itself behind", async () => {
+  const host = await left();
+  const xml = guestXml({ name: "win11", pci: [NIC] });
+  const args = ["win11", "release", "end", "crashed"];
+  const program = "/etc/libvirt/hooks/virt-aid/release-end";
+  const { code } = await host.start(async (system) => {
+    const { save } = system;
+    system.save = (path, text) => {
+      // another process: its last write comes between our look at the journal and our note
+      if (path === releasedPath(uuidOf("win11"))) removeJournal(system, uuidOf("win11"));
+      save.call(system, path, text);
+    };
+    return await releaseEnd(system, args);
+  }, { program, args, stdin: xml }).ended;
+  assertEquals([code, releasedPath(uuidOf("win11")) in host.tree.texts(JOURNALS)], [0, false]);
 });
 
 Deno.test("what hung is taken back once nobody sits in the kernel any more", async () => {

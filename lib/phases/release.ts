@@ -40,7 +40,10 @@ async function released(system: System, guest: string): Promise<Released[]> {
 /** Notes that release was called, so that recovery goes on where we do not come to our end. */
 function note(system: System, uuid: string): void {
   try {
-    if (system.info(journalPath(uuid))) system.save(releasedPath(uuid), "");
+    if (!system.info(journalPath(uuid))) return;
+    system.save(releasedPath(uuid), "");
+    // a recovery that came to its end meanwhile has removed the journal, and then such a note, before ours was there
+    if (!system.info(journalPath(uuid))) system.remove(releasedPath(uuid));
   } catch {
     // a full disk: then recovery waits for libvirt's next start
   }
