@@ -6,9 +6,9 @@
  */
 
 import { basename } from "@std/path/posix";
-import { AidError, failureOf } from "../errors.ts";
 import type { System } from "../system.ts";
 import { GPU_DRIVERS } from "./gpu-drivers.ts";
+import { type CardUse, cardUse, openFiles, openFilesByLs } from "./open-files.ts";
 import { type Owner, ownerOf } from "./owners.ts";
 import { attribute, driverOf, PCI } from "./pci.ts";
 import { nameOf, pids, startOf, userIdOf } from "./processes.ts";
@@ -39,10 +39,6 @@ const CLASSES = /^(drm|sound|graphics|nvme|accel|i2c-\d+|i2c-dev|vfio-dev)$/;
 
 /** Nodes in those folders that belong to other drivers, which let go: the sensors of a sound card's sockets. */
 const OTHERS = /^input\//;
-
-/** How long ls(1) and grep(1) may take, and how much they may say. */
-const LOOK_MS = 5_000;
-const MAX_OUTPUT = 16 * 1024 * 1024;
 
 /** How deep such folders lie below a function: drm/card1/card1-DP-1/i2c-7/i2c-dev/i2c-7. */
 const DEPTH = 6;
@@ -91,28 +87,9 @@ function users(system: System): Map<string, string> {
   return new Map(lines.flatMap(([name, , uid]) => name && uid ? [[uid, name]] : []));
 }
 
-/**
- * The node that a descriptor or mapping refers to. In a chroot, or where /dev is mounted a second time, the path has more in
- * front; that of a node that was made anew says so.
- */
-function nodeIn(path: string): string {
-  const at = path.lastIndexOf("/dev/");
-  return (at > 0 ? path.slice(at) : path).replace(/ \(deleted\)$/, "");
-}
-
-/** What a process's descriptors point at; undefined where we may not look into it; none where it has ended meanwhile. */
-function openFiles(system: System, pid: string): string[] | undefined {
-  try {
-    const links = system.list(`/proc/${pid}/fd`).flatMap((fd) => system.link(`/proc/${pid}/fd/${fd}`) ?? []);
-    return links.map(nodeIn);
-  } catch {
-    return system.info(`/proc/${pid}/comm`) === undefined ? [] : undefined;
-  }
-}
-
 /** Has a holder that was found let go? A cheap look, for waits. */
 export function letGo(system: System, { pid, node }: Holder): boolean {
-  return node !== undefined && openFiles(system, `${pid}`)?.includes(node) === false;
+  return node !== undefined && ![...openFiles(system, `${pid}`)?.values() ?? [node]].includes(node);
 }
 
 /** One line about a holder, for people. */
@@ -120,54 +97,6 @@ export function heldBy({ address, name, pid, user, node }: Holder): string {
   return node === undefined
     ? `${address} may be held by ${name} (pid ${pid}, user ${user}), which cannot be looked into`
     : `${address} is held by ${name} (pid ${pid}, user ${user}) through ${node}`;
-}
-
-/**
- * The same through ls(1), for processes that we may not look into: AppArmor keeps a hook from processes that have profiles
- * of their own, such as a print server, and runs programs of /usr/bin without a profile (docs/libvirt.md 9).
- *
- * @returns By process id; one that ls may not look into either is not in it.
- */
-async function openFilesByLs(system: System, closed: readonly string[]): Promise<Map<string, string[]>> {
-  const found = new Map<string, string[]>();
-  if (closed.length === 0) return found;
-  const args = ["-lRb", "--", ...closed.map((pid) => `/proc/${pid}/fd/`)];
-  // -b: a line feed in a file's name cannot make a line that looks like another folder's; -R, though nothing is below: only
-  // then the folder's name stands above a single one too
-  const result = await system.run({ program: "/usr/bin/ls", args, timeoutMs: LOOK_MS, maxOutput: MAX_OUTPUT });
-  for (const block of `\n${new TextDecoder().decode(result.stdout)}`.split("\n/proc/").slice(1)) {
-    const [, pid, lines] = /^(\d+)\/fd\/:\n(total.*)$/s.exec(block) ?? [];
-    const links = lines?.split("\n").filter((line) => line.startsWith("l"));
-    // where ls may not read a link it prints the line without its target
-    if (pid && links?.every((line) => line.includes(" -> "))) {
-      found.set(pid, links.map((line) => nodeIn(line.slice(line.indexOf(" -> ") + 4))));
-    }
-  }
-  return found;
-}
-
-/** Nodes whose memory a process may have mapped and go on using when it has closed them. */
-const MAPPABLE = "/dev/(dri/|nvidia|accel/|kfd)";
-
-/**
- * Device nodes that processes have mapped: a mapping keeps a node in use when its descriptor is closed. Through grep(1): the
- * lists of all mappings of a desktop are tens of megabytes.
- *
- * @throws {AidError} If it could not look.
- */
-async function mappedFiles(system: System, all: readonly string[]): Promise<Map<string, string[]>> {
-  const args = ["-HsE", "--", MAPPABLE, ...all.map((pid) => `/proc/${pid}/maps`)];
-  const result = await system.run({ program: "/usr/bin/grep", args, timeoutMs: LOOK_MS, maxOutput: MAX_OUTPUT });
-  // 1: there are none; 2: a process has ended meanwhile
-  if (result.ended !== "exit" || result.code > 2) {
-    throw new AidError(`who has mapped a card cannot be seen: grep ${failureOf(result)}`, "try again");
-  }
-  const found = new Map<string, string[]>();
-  for (const line of new TextDecoder().decode(result.stdout).split("\n")) {
-    const [, pid, node] = /^\/proc\/(\d+)\/maps:[^/]* (\/.*)/.exec(line) ?? [];
-    if (pid && node) found.set(pid, [...found.get(pid) ?? [], nodeIn(node)]);
-  }
-  return found;
 }
 
 /** Nodes that all cards of a function's driver share, where it is the only one: whoever has them open uses this card. */
@@ -196,21 +125,25 @@ function nodeOwners(
   };
 }
 
+/** How functions are used that are no cards. */
+const NO_CARDS: CardUse = { mapped: new Map(), cards: new Map() };
+
 /**
  * Finds the processes that hold functions. A process that cannot be looked into counts as a holder of all of them.
  *
  * @param addresses The functions.
  * @returns In the order of process ids, each process once for each node.
- * @throws {AidError} If mappings cannot be looked at.
+ * @throws {AidError} If the uses of cards cannot be looked at.
  */
 export async function holdersOf(system: System, addresses: readonly string[]): Promise<Holder[]> {
   const owners = nodeOwners(system, addresses);
   if (owners.size === 0) return [];
   const all = pids(system).sort((a, b) => Number(a) - Number(b));
-  const open = new Map(all.map((pid) => [pid, openFiles(system, pid)]));
-  const closed = await openFilesByLs(system, all.filter((pid) => open.get(pid) === undefined));
+  const seen = new Map(all.map((pid) => [pid, openFiles(system, pid)]));
+  const closed = await openFilesByLs(system, all.filter((pid) => seen.get(pid) === undefined));
+  const open = new Map([...seen, ...closed]);
   const screens = addresses.some((address) => attribute(system, address, "class")?.startsWith("0x03"));
-  const mapped = screens ? await mappedFiles(system, all) : new Map<string, string[]>();
+  const { mapped, cards } = screens ? await cardUse(system, open) : NO_CARDS;
   const names = users(system);
   const holder = (pid: string, address: string, node?: string): Holder => {
     const uid = String(userIdOf(system, pid) ?? "?");
@@ -225,11 +158,11 @@ export async function holdersOf(system: System, addresses: readonly string[]): P
     };
   };
   return all.flatMap((pid) => {
-    const files = open.get(pid) ?? closed.get(pid);
+    const files = open.get(pid);
     if (files === undefined) return addresses.map((address) => holder(pid, address));
-    return [...new Set([...files, ...mapped.get(pid) ?? []])].flatMap((node) => {
-      const address = owners.of(node);
-      return address === undefined ? [] : [holder(pid, address, node)];
+    return [...new Set([...files.values(), ...mapped.get(pid) ?? []])].flatMap((node) => {
+      const address = cards.get(`${pid} ${node}`) ?? owners.of(node);
+      return address !== undefined && addresses.includes(address) ? [holder(pid, address, node)] : [];
     });
   });
 }

@@ -106,6 +106,26 @@ Deno.test("without ls(1), and where it hides where a link leads, a process count
   }
 });
 
+for (const confined of [undefined, true] as const) {
+  const how = confined ? "that only ls(1) may look into" : "of a container";
+  Deno.test(`a process ${how}, in which a card's node is called as another card's is outside`, async () => {
+    const host = hostOf();
+    const maps = ["/dev/dri/renderD128"];
+    const process = host.processes.spawn({ ...BLENDER, comm: "ffmpeg", confined, maps });
+    host.processes.open(process, "/dev/null");
+    host.processes.open(process, "/dev/dri/renderD128", "/dev/dri/renderD129");
+    const found = (address: string) => on(host, (system) => holdersOf(system, [address]));
+    assertEquals((await found(GPU)).map(heldBy), [
+      `${GPU} is held by ffmpeg (pid ${process.pid}, user ann) through /dev/dri/renderD128`,
+    ]);
+    assertEquals((await found("0000:00:02.0")).filter(({ name }) => name === "ffmpeg"), []);
+    const [holder] = await found(GPU);
+    assertEquals(await on(host, (system) => letGo(system, holder!)), false);
+    host.processes.close(process, "/dev/dri/renderD128");
+    assertEquals((await found("0000:00:02.0")).map(({ node }) => node).includes("/dev/dri/renderD128"), true, "mapped");
+  });
+}
+
 Deno.test("a holder has let go when the node is closed, and when it is gone", async () => {
   const host = hostOf();
   const process = host.processes.spawn({ ...BLENDER, open: ["/dev/dri/card1"] });

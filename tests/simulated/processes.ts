@@ -110,7 +110,7 @@ export class Processes {
     const fd = Math.max(2, ...process.files.keys()) + 1;
     process.files.set(fd, { path, key });
     this.host.tree.folder(`/proc/${process.pid}/fd`).children.set(String(fd), new Link(path));
-    this.host.tree.folder(`/proc/${process.pid}/fdinfo`).children.set(String(fd), descriptorInfo(this.host, path));
+    this.host.tree.folder(`/proc/${process.pid}/fdinfo`).children.set(String(fd), descriptorInfo(this.host, key));
     this.#use(process, key);
   }
 
