@@ -11,7 +11,7 @@ import { GPU_DRIVERS } from "./gpu-drivers.ts";
 import { type CardUse, cardUse, openFiles, openFilesByLs } from "./open-files.ts";
 import { type Owner, ownerOf } from "./owners.ts";
 import { attribute, driverOf, PCI } from "./pci.ts";
-import { nameOf, pids, startOf, userIdOf } from "./processes.ts";
+import { nameOf, pids, startOf, userIdOf, userNames } from "./processes.ts";
 
 /** A process that holds a function. */
 export interface Holder {
@@ -81,12 +81,6 @@ export function nodesOf(system: System, address: string): string[] {
   return [...driverNodes(system, address), ...groupNodes(system, address)];
 }
 
-/** Names of users by number. */
-function users(system: System): Map<string, string> {
-  const lines = (system.read("/etc/passwd") ?? "").split("\n").map((line) => line.split(":"));
-  return new Map(lines.flatMap(([name, , uid]) => name && uid ? [[uid, name]] : []));
-}
-
 /** Has a holder that was found let go? A cheap look, for waits. */
 export function letGo(system: System, { pid, node }: Holder): boolean {
   return node !== undefined && ![...openFiles(system, `${pid}`)?.values() ?? [node]].includes(node);
@@ -144,7 +138,7 @@ export async function holdersOf(system: System, addresses: readonly string[]): P
   const open = new Map([...seen, ...closed]);
   const screens = addresses.some((address) => attribute(system, address, "class")?.startsWith("0x03"));
   const { mapped, cards } = screens ? await cardUse(system, open) : NO_CARDS;
-  const names = users(system);
+  const names = userNames(system);
   const holder = (pid: string, address: string, node?: string): Holder => {
     const uid = String(userIdOf(system, pid) ?? "?");
     return {

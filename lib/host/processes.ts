@@ -62,10 +62,20 @@ export function userIdOf(system: System, pid: number | string): number | undefin
   return uid === undefined ? undefined : Number(uid);
 }
 
+/** Users that the host has, each with name and number. */
+function users(system: System): { readonly name: string; readonly uid: string }[] {
+  const lines = (system.read("/etc/passwd") ?? "").split("\n").map((line) => line.split(":"));
+  return lines.flatMap(([name, , uid]) => name && uid ? [{ name, uid }] : []);
+}
+
+/** Names of users by number. */
+export function userNames(system: System): ReadonlyMap<string, string> {
+  return new Map(users(system).map(({ name, uid }) => [uid, name]));
+}
+
 /** Number of a user by the name, or by the number where the user has no name. */
 export function userIdNamed(system: System, name: string): number | undefined {
-  const lines = (system.read("/etc/passwd") ?? "").split("\n").map((line) => line.split(":"));
-  const uid = lines.find(([its]) => its === name)?.[2] ?? name;
+  const uid = users(system).find((user) => user.name === name)?.uid ?? name;
   return /^\d+$/.test(uid) ? Number(uid) : undefined;
 }
 

@@ -10,5 +10,8 @@ export const DISPLAY_MANAGERS: readonly string[] = [
   ...["ly-dm", "greetd", "lemurs", "emptty", "entrance", "entranced", "cosmic-greeter", "plasmalogin"],
 ];
 
+/** logind, which the host hangs on, as a service and as a program. */
+export const LOGIND: readonly string[] = ["systemd-logind", "elogind", "elogind-daemon"];
+
 /** What has the card open for the session at the seat, and closes it with that. */
-export const SEAT_DAEMONS: readonly string[] = ["systemd-logind", "elogind", "elogind-daemon", "seatd"];
+export const SEAT_DAEMONS: readonly string[] = [...LOGIND, "seatd"];

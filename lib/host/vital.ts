@@ -6,16 +6,17 @@
 
 import type { System } from "../system.ts";
 import { argumentsOf, nameOf, parentOf, userIdOf } from "./processes.ts";
+import { LOGIND } from "./programs.ts";
 
 /** Daemons of root: libvirt's and their helpers, udev with its workers, logind, and who supervises others. */
 const DAEMONS = new RegExp(
-  "^(libvirtd|virt[a-z]+d|systemd-udevd|udevd|\\(udev-worker\\)|systemd-logind|elogind|elogind-daemon|runsvdir|s6-svscan)$",
+  `^(libvirtd|virt[a-z]+d|systemd-udevd|udevd|\\(udev-worker\\)|runsvdir|s6-svscan|${LOGIND.join("|")})$`,
 );
 /** The system's message bus, which has a user of its own; users have theirs, which go with their desktop. */
 const BUS = /^dbus-(daemon|broker|broker-lau.*)$/;
 const SYSTEM_BUS = /^(--system|system)$/;
 /** Names of units and programs of these where they have the card open for those who show something on it. */
-const SEAT_UNITS: readonly string[] = ["init.scope", "systemd-logind", "elogind", "elogind-daemon"];
+const SEAT_UNITS: readonly string[] = ["init.scope", ...LOGIND];
 
 /** What a UUID looks like. */
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
