@@ -17,7 +17,7 @@ import { againSteps, awakeSteps, leaveSteps } from "./leave-steps.ts";
 import type { Finding } from "./preflight/finding.ts";
 import { preflight } from "./preflight/mod.ts";
 import { driverOfModel, PLAIN_DRIVER, type Target, targetsOf } from "./preflight/targets.ts";
-import type { Away, SetPower, Step } from "./step.ts";
+import type { Away, SetPower, Step, Unbind } from "./step.ts";
 
 /** What a start would do. */
 export interface Plan {
@@ -67,8 +67,23 @@ function screenSteps(displays: readonly Display[], policy: DesktopPolicy): Step[
   ];
 }
 
+/** What happens to the modules of cards that go. */
+interface ModuleSteps {
+  /** They are unloaded, in this order. */
+  readonly unload: readonly Step[];
+  /** They are kept from being loaded. */
+  readonly block: readonly Step[];
+}
+
+/** Takes functions from the drivers of the host that they are on. */
+function unbindSteps(moving: readonly Target[]): Unbind[] {
+  return moving.flatMap(({ fn: { address, driver, module } }) =>
+    driver === undefined ? [] : [{ kind: "unbind", address, driver, module }]
+  );
+}
+
 /** Modules that go with the last of their cards, and those that nobody may load until the cards are back. */
-function moduleSteps(displays: readonly Display[], limitMs: number): { unload: Step[]; block: Step[] } {
+function moduleSteps(displays: readonly Display[], unbinds: readonly Unbind[], limitMs: number): ModuleSteps {
   const going = new Set(displays.map(({ address }) => address));
   // a module that another card needs stays, and the card leaves it as it is
   const free = displays.filter(({ unload, sharing }) =>
@@ -76,13 +91,16 @@ function moduleSteps(displays: readonly Display[], limitMs: number): { unload: S
   );
   const modules = [...new Set(free.flatMap(({ unload }) => unload))];
   return {
-    unload: modules.map((module): Step => ({ kind: "unload-module", module, limitMs })),
+    unload: modules.map((module): Step => {
+      const functions = unbinds.filter((step) => step.module === module);
+      return { kind: "unload-module", module, limitMs, ...(functions.length > 0 ? { functions } : {}) };
+    }),
     block: modules.length > 0 ? [{ kind: "block-modules", driver: modules.at(-1)!, modules }] : [],
   };
 }
 
 /** The functions change hands, each kind of step for all of them before the next kind. */
-function moveSteps(moving: readonly Target[], { unload, block }: ReturnType<typeof moduleSteps>): Step[] {
+function moveSteps(moving: readonly Target[], unbinds: readonly Unbind[], { unload, block }: ModuleSteps): Step[] {
   const awake = ({ fn: { address } }: Target): SetPower => ({
     kind: "set-power",
     address,
@@ -97,9 +115,7 @@ function moveSteps(moving: readonly Target[], { unload, block }: ReturnType<type
     // on all of them before the first is unbound: nothing can probe a function that waits for its turn
     ...moving.map(({ fn, driver }): Step => ({ kind: "set-override", address: fn.address, driver })),
     ...unload,
-    ...moving.flatMap(({ fn: { address, driver, module } }): Step[] =>
-      driver === undefined ? [] : [{ kind: "unbind", address, driver, module }]
-    ),
+    ...unbinds,
     // after the functions have left: on the way back they may be loaded before the first function goes home
     ...block,
     ...moving.map(({ fn, driver }): Step => ({ kind: "bind", address: fn.address, driver })),
@@ -118,6 +134,7 @@ function stepsFor(
 ): Step[] {
   const moving = targets.filter(({ fn, driver }) => fn.driver !== driver);
   const addresses = moving.map(({ fn }) => fn.address);
+  const unbinds = unbindSteps(moving);
   const displays = host.displays.filter(({ address }) => addresses.includes(address));
   const cardLeft = host.displays.some((display) => !displays.includes(display));
   // the desktop that another guest has sent away would be back on our card as soon as that guest ends
@@ -130,7 +147,7 @@ function stepsFor(
     ...going,
     ...going.length > 0 ? [{ kind: "wait-unused", addresses, limitMs: policy.wait * 1000 } as const] : [],
     ...screenSteps(displays, policy),
-    ...moveSteps(moving, moduleSteps(displays, policy.wait * 1000)),
+    ...moveSteps(moving, unbinds, moduleSteps(displays, unbinds, policy.wait * 1000)),
     ...targets.map(({ fn, driver }): Step => ({ kind: "verify", address: fn.address, driver })),
     ...desktop ? againSteps(leave, desktop, policy, cardLeft) : [],
   ];

@@ -94,6 +94,8 @@ export interface UnloadModule extends Limited {
   readonly kind: "unload-module";
   /** The module's name, `nvidia_drm`. */
   readonly module: string;
+  /** Functions that are without a driver from then on: what brings them home has to be known before that. */
+  readonly functions?: readonly Unbind[];
 }
 
 /** Keeps modules from being loaded: rules of udev try to as long as a card has not got them (docs/vfio.md M2). */
@@ -164,8 +166,8 @@ export interface Before {
 export interface StepKind<S extends Step> {
   /** One line for people. */
   describe(step: S): string;
-  /** The PCI function that the step touches; a function that hung is not touched again. */
-  address?(step: S): string;
+  /** The PCI functions that the step touches; a function that hung is not touched again. */
+  addresses?(step: S): readonly string[];
   /** Name of the thing that several guests share; the last guest that has it undoes the step. */
   shared?(step: S): string;
   /** The state now. Only looks. */

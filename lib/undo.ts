@@ -27,9 +27,9 @@ function note(system: System, journal: Journal): void {
   }
 }
 
-/** The function that a step is on. */
-function addressOf(entry: Entry): string | undefined {
-  return kindOf(entry.step)?.address?.(entry.step);
+/** The functions that a step is on. */
+function addressesOf(entry: Entry): readonly string[] {
+  return kindOf(entry.step)?.addresses?.(entry.step) ?? [];
 }
 
 /**
@@ -48,9 +48,9 @@ function asFreed(entry: Entry): Entry {
 /** What is still to be said about an entry at the end; undefined where it was taken back. */
 function complaint(entry: Entry, hung: ReadonlySet<string>): string | undefined {
   if (OVER.has(entry.state)) return undefined;
-  const address = addressOf(entry);
+  const address = addressesOf(entry).find((address) => hung.has(address));
   if (entry.state === "hung") return `${describe(entry.step)} hangs in the kernel`;
-  if (address !== undefined && hung.has(address)) return `${describe(entry.step)} was not taken back: ${address} hangs`;
+  if (address !== undefined) return `${describe(entry.step)} was not taken back: ${address} hangs`;
   return `${describe(entry.step)} was not taken back: ${entry.error}`;
 }
 
@@ -114,17 +114,15 @@ export async function* undo(
   // what an earlier undo could not take back may since have been set once more on the way: its function is walked through
   // again, and undoing twice does no harm
   const again = new Set(
-    journal.entries.filter(({ state }) => state === "undo-failed").flatMap((entry) => addressOf(entry) ?? []),
+    journal.entries.filter(({ state }) => state === "undo-failed").flatMap(addressesOf),
   );
-  const over = (entry: Entry, address: string | undefined) =>
-    OVER.has(entry.state) && !(entry.state === "undone" && address !== undefined && again.has(address));
-  const hung = new Set(
-    journal.entries.filter(({ state }) => state === "hung").flatMap((entry) => addressOf(entry) ?? []),
-  );
+  const over = (entry: Entry, addresses: readonly string[]) =>
+    OVER.has(entry.state) && !(entry.state === "undone" && addresses.some((address) => again.has(address)));
+  const hung = new Set(journal.entries.filter(({ state }) => state === "hung").flatMap(addressesOf));
   for (let i = journal.entries.length - 1; i >= 0; i--) {
     const entry = journal.entries[i]!;
-    const address = addressOf(entry);
-    if (over(entry, address) || entry.state === "hung" || (address !== undefined && hung.has(address))) continue;
+    const addresses = addressesOf(entry);
+    if (over(entry, addresses) || entry.state === "hung" || addresses.some((address) => hung.has(address))) continue;
     const put = (changed: Entry) => {
       journal = { ...journal, entries: journal.entries.with(i, changed) };
       note(system, journal);
@@ -148,7 +146,7 @@ function finish(system: System, journal: Journal, outcome: Outcome, hung: Readon
     removeJournal(system, journal.guest.uuid);
     return;
   }
-  const held = new Set(left.flatMap((entry) => addressOf(entry) ?? []));
+  const held = new Set(left.flatMap(addressesOf));
   note(system, { ...journal, state: "failed", claims: journal.claims.filter((claim) => held.has(claim)) });
   throw new AidError(
     left.flatMap((entry) => complaint(entry, hung) ?? []).join("\n"),

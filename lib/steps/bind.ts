@@ -3,7 +3,7 @@ import { attribute, driverOf, onVfio, PCI } from "../host/pci.ts";
 import { holdersOf } from "../host/holders.ts";
 import type { Bind, StepKind } from "../step.ts";
 import type { System } from "../system.ts";
-import { leaveDriver } from "./unbind.ts";
+import { leaveDriver } from "./leave-driver.ts";
 
 /** How long QEMU's last descriptor may take to close after QEMU is gone: its memory is unpinned first. */
 const CLOSE_MS = 5_000;
@@ -32,7 +32,7 @@ async function untilClosed(system: System, address: string, closed: number, time
 /** See {@linkcode Bind}. */
 export const bind: StepKind<Bind> = {
   describe: (step) => `bind ${step.address} to ${step.driver}`,
-  address: (step) => step.address,
+  addresses: (step) => [step.address],
   // planned only for a function that was elsewhere: if udev was faster with the probe, it is to go back all the same
   look: (system, step) => ({ already: false, enable: enabled(system, step.address) }),
   apply(system, step) {

@@ -7,10 +7,11 @@
 
 import { AidError } from "../errors.ts";
 import { GPU_DRIVERS } from "../host/gpu-drivers.ts";
-import { driverOf, PCI } from "../host/pci.ts";
+import { attribute, driverOf, onVfio, PCI } from "../host/pci.ts";
 import type { Unbind } from "../step.ts";
 import type { System } from "../system.ts";
 import { unblock } from "./block-modules.ts";
+import { leaveDriver } from "./leave-driver.ts";
 import { modprobe } from "./load-module.ts";
 import { writeOverride } from "./set-override.ts";
 
@@ -52,6 +53,8 @@ const WAYS: readonly ((system: System, step: Unbind) => void)[] = [
  */
 export async function goHome(system: System, step: Unbind, timeoutMs: number): Promise<void> {
   const { address, driver, module } = step;
+  // reserved for vfio-pci and free, it is there as soon as somebody has a driver looked for; 0: nobody has it open
+  if (onVfio(system, address) && attribute(system, address, "enable") === "0") leaveDriver(system, address);
   const now = driverOf(system, address);
   if (now === driver) return;
   // Still with vfio, or already with a driver that somebody else chose: resetting it now would pull it from under them.

@@ -27,7 +27,7 @@ async function missing(
 /** See {@linkcode RememberDisplay}. */
 export const rememberDisplay: StepKind<RememberDisplay> = {
   describe: (step) => `remember what ${step.address} shows`,
-  address: (step) => step.address,
+  addresses: (step) => [step.address],
   look: (system, step) => ({
     already: !hasCard(system, step.address),
     connected: connectedOf(system, step.address).join(" "),

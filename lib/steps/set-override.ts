@@ -21,7 +21,7 @@ export function writeOverride(system: System, address: string, driver: string | 
 /** See {@linkcode SetOverride}. */
 export const setOverride: StepKind<SetOverride> = {
   describe: (step) => `reserve ${step.address} for ${step.driver}`,
-  address: (step) => step.address,
+  addresses: (step) => [step.address],
   // never "already so": on its way home the function is reserved for its own driver, and this step's undo ends that
   look: (system, step) => ({ already: false, override: overrideOf(system, step.address) }),
   apply: (system, step) => writeOverride(system, step.address, step.driver),

@@ -17,7 +17,7 @@ function set(system: System, step: SetPower, value: string): void {
 /** See {@linkcode SetPower}. */
 export const setPower: StepKind<SetPower> = {
   describe: (step) => `set ${step.attribute} of ${step.address} to ${step.value}`,
-  address: (step) => step.address,
+  addresses: (step) => [step.address],
   look(system, step) {
     const value = attribute(system, step.address, step.attribute) ?? null;
     // a value that is already right is set and restored all the same: drivers change it when they come and go

@@ -1,25 +1,11 @@
 import { AidError } from "../errors.ts";
 import { driverNodes } from "../host/holders.ts";
-import { driverOf, PCI } from "../host/pci.ts";
+import { attribute, driverOf } from "../host/pci.ts";
 import type { StepKind, Unbind } from "../step.ts";
 import type { System } from "../system.ts";
 import { goHome } from "./go-home.ts";
+import { leaveDriver } from "./leave-driver.ts";
 import { untilUnused } from "./unused.ts";
-
-/**
- * Takes a function from the driver that it is on. The kernel answers when the driver has let go, which may be never: the
- * caller has made sure that nobody uses the function.
- *
- * @throws {AidError} If it is still on that driver afterwards.
- */
-export function leaveDriver(system: System, address: string): void {
-  const driver = driverOf(system, address);
-  if (driver === undefined) return;
-  system.write(`${PCI}/${address}/driver/unbind`, address);
-  if (driverOf(system, address) === driver) {
-    throw new AidError(`${address} is still on ${driver} after its unbind`, "look at dmesg");
-  }
-}
 
 /** How long a program that has just opened the function, such as a poller of its temperature, may take to close it. */
 const POLLER_MS = 3_000;
@@ -51,13 +37,15 @@ async function untilFree(system: System, step: Unbind, timeoutMs: number): Promi
 /** See {@linkcode Unbind}. */
 export const unbind: StepKind<Unbind> = {
   describe: (step) => `unbind ${step.address} from ${step.driver}`,
-  address: (step) => step.address,
+  addresses: (step) => [step.address],
   // planned only for a function that was on a driver of the host: whoever took it off meanwhile, it is to go back
   look: () => ({ already: false }),
   async apply(system, step, _before, timeoutMs) {
     // once more, now that nothing but vfio can take the function
     await untilFree(system, step, Math.min(POLLER_MS, timeoutMs));
     const now = driverOf(system, step.address);
+    // free since its module was unloaded, somebody had a driver looked for: it went to where it is reserved for
+    if (now !== undefined && now === attribute(system, step.address, "driver_override")) return;
     // Somebody else was faster between the plan and this step: what is there now was never checked.
     if (now !== undefined && now !== step.driver) {
       throw new AidError(`${step.address} went from ${step.driver} to ${now} by itself`, "start it again");

@@ -1,6 +1,7 @@
 import { AidError, failureOf } from "../errors.ts";
 import type { StepKind, UnloadModule } from "../step.ts";
 import type { System } from "../system.ts";
+import { goHome } from "./go-home.ts";
 import { modprobe } from "./load-module.ts";
 
 /** Unlike `modprobe -r` it leaves alone what the module needed: never drm, whatever happens. */
@@ -16,6 +17,7 @@ function isLoaded(system: System, module: string): boolean {
 /** See {@linkcode UnloadModule}. */
 export const unloadModule: StepKind<UnloadModule> = {
   describe: (step) => `unload ${step.module}`,
+  addresses: ({ functions = [] }) => functions.map(({ address }) => address),
   shared: (step) => `module ${step.module}`,
   look: (system, step) => ({ already: !isLoaded(system, step.module) }),
   async apply(system, { module }, _before, timeoutMs) {
@@ -32,5 +34,12 @@ export const unloadModule: StepKind<UnloadModule> = {
       await system.until(() => now() !== users, Math.min(RETRY_MS, Math.max(end - system.now(), 0)));
     }
   },
-  undo: (system, step, _before, timeoutMs) => modprobe(system, step.module, timeoutMs),
+  async undo(system, { module, functions = [] }, _before, timeoutMs) {
+    // NVIDIA's module does not stay loaded without a card (docs/vfio.md M9): it comes back with its first one
+    for (const one of functions) await goHome(system, one, timeoutMs);
+    await modprobe(system, module, timeoutMs);
+    if (!isLoaded(system, module)) {
+      throw new AidError(`modprobe ${module} succeeded, but it is not loaded`, "`virt-aid recover` tries again");
+    }
+  },
 };

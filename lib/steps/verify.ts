@@ -15,7 +15,7 @@ export function wrongWith(system: System, address: string, driver: string): stri
 /** See {@linkcode Verify}. */
 export const verify: StepKind<Verify> = {
   describe: (step) => `verify ${step.address} on ${step.driver}`,
-  address: (step) => step.address,
+  addresses: (step) => [step.address],
   look: () => ({ already: false }),
   apply(system, step) {
     const wrong = wrongWith(system, step.address, step.driver);

@@ -8,7 +8,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { withDesktop } from "../simulated/desktops.ts";
 import { chances, type Fault, FAULTS } from "../simulated/faults.ts";
-import { singleGpu } from "../simulated/gpu-machines.ts";
+import { singleGpu, singleNvidia } from "../simulated/gpu-machines.ts";
 import { guestXml } from "../simulated/guests.ts";
 import { OTHER_INITS, serviceOf, withInit } from "../simulated/inits.ts";
 import type { Machine } from "../simulated/machine.ts";
@@ -16,16 +16,20 @@ import { snapshot } from "../simulated/snapshot.ts";
 import { World } from "./world.ts";
 
 const CARD = "0000:03:00.0";
-const XML = guestXml({ name: "win11", pci: [CARD, "0000:03:00.1"] });
+const GEFORCE = "0000:01:00.0";
 
 /** A desktop on the card. */
 interface Case {
   /** For people. */
   readonly name: string;
+  /** The card; its sound is its next function. */
+  readonly card: string;
   /** The machine with it. */
   readonly machine: Machine;
   /** Its display manager. */
   readonly manager: string;
+  /** The text console stays dark: NVIDIA's driver has no frame buffer for it. */
+  readonly darkConsole?: true;
   /** The faults that make a difference with it. */
   readonly faults: RegExp;
 }
@@ -33,12 +37,22 @@ interface Case {
 const CASES: readonly Case[] = [
   {
     name: "desktop",
+    card: CARD,
     machine: withDesktop(singleGpu, "kde", CARD),
     manager: "sddm.service",
     faults: /^(unit|console|session|firmware|monitor|killed|libvirtd|dispatcher|qemu-fails|poller)/,
   },
+  {
+    name: "desktop on NVIDIA",
+    card: GEFORCE,
+    machine: withDesktop(singleNvidia, "kde", GEFORCE),
+    darkConsole: true,
+    manager: "sddm.service",
+    faults: /^(modprobe|rmmod|unbind-(fails|ignored)|bind-fails|udev|poller|killed|libvirtd-killed|return-needs)/,
+  },
   ...OTHER_INITS.map((init) => ({
     name: `desktop on ${init}`,
+    card: CARD,
     machine: withInit(singleGpu, init, "lightdm", CARD),
     manager: serviceOf(init, "lightdm"),
     faults: /^(service|session|killed|libvirtd-killed|qemu-fails)/,
@@ -46,15 +60,15 @@ const CASES: readonly Case[] = [
 ];
 
 /** What a person sees: the display manager, the card, the console. */
-function seen(world: World, { manager }: Case) {
+function seen(world: World, { manager, darkConsole }: Case) {
   const { functions, consoles, units, harms } = snapshot(world.host);
-  return { functions, consoles, manager: units[manager], harms };
+  return { functions, consoles: darkConsole ? undefined : consoles, manager: units[manager], harms };
 }
 
 /** A life; libvirtd comes back where it died. */
-async function life({ machine }: Case, faults: readonly Fault[]): Promise<World> {
+async function life({ machine, card }: Case, faults: readonly Fault[]): Promise<World> {
   const world = new World(machine, faults);
-  const { state } = await world.libvirt.start(XML);
+  const { state } = await world.libvirt.start(guestXml({ name: "win11", pci: [card, card.replace(/0$/, "1")] }));
   if (state === "lost") await world.libvirt.restart();
   if (world.libvirt.running.has("win11")) await world.libvirt.stop("win11");
   await world.settled();

@@ -88,6 +88,16 @@ export const FAULTS: Readonly<Record<string, FaultKind>> = {
       throw new Hung("modprobe");
     },
   },
+  "rmmod-fails": { description: "a module cannot be unloaded", on: "rmmod", react: fails("EBUSY") },
+  "rmmod-ignored": { description: "rmmod says yes, and the module is still there", on: "rmmod", react: ignored },
+  "rmmod-torn": {
+    description: "rmmod fails, and the module is gone",
+    on: "rmmod",
+    react: (act) => {
+      act();
+      throw kernelError("ENODEV");
+    },
+  },
   "power-fails": { description: "power settings cannot be written", on: "power", react: fails("EIO") },
   "power-ignored": { description: "power settings do not hold", on: "power", react: ignored },
   "wrong-driver": {

@@ -5,7 +5,8 @@
  */
 
 import { modalias } from "./attributes.ts";
-import { card, DRIVERS, driverSpec } from "./drivers.ts";
+import { card, DRIVERS, driverSpec, kindOf } from "./drivers.ts";
+import { kernelError } from "./errno.ts";
 import type { SimulatedHost } from "./host.ts";
 import type { Machine, ModuleSpec } from "./machine.ts";
 import { Special } from "./tree.ts";
@@ -90,6 +91,12 @@ export class Modules {
     for (const node of module.nodes ?? []) tree.put(node, new Special("character special file", MAJOR, this.#minor--));
     for (const driver of module.drivers) this.host.pci.register(driver);
     this.changed();
+    const { functions } = this.host.pci;
+    const has = (driver: string) => functions.size === 0 || [...functions.values()].some((fn) => fn.driver === driver);
+    if (module.drivers.some((driver) => kindOf(driver) === "nvidia" && !has(driver))) {
+      this.unload(name); // it says "None of the NVIDIA devices were initialized" (docs/vfio.md M9)
+      throw kernelError("ENODEV");
+    }
   }
 
   /** Unloads a module that nothing uses, and then what only it needed, as `modprobe -r` does. */

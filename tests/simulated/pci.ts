@@ -82,7 +82,10 @@ export class PciBus {
 
   /** Takes a driver away, from its functions too. */
   unregister(name: string): void {
-    for (const fn of this.functions.values()) if (fn.driver === name) this.unbind(fn);
+    for (const fn of this.functions.values()) {
+      if (fn.driver === name) this.unbind(fn);
+      if (fn.driver === name) throw kernelError("EBUSY");
+    }
     this.drivers.delete(name);
     this.host.tree.drop(`/sys/bus/pci/drivers/${name}`);
   }

@@ -35,12 +35,12 @@ Deno.test("a free function is reserved for its driver and offered to it, no more
 
 Deno.test("a driver whose module is not loaded: reserved first, so that no other driver takes the function", async () => {
   const functions = workstation.functions.map((fn) =>
-    fn.address === GPU ? { ...fn, knownBy: ["nvidia", "nouveau"] } : fn
+    fn.address === GPU ? { ...fn, knownBy: ["amdgpu", "nouveau"] } : fn
   );
   const host = free([], { ...workstation, functions });
   host.pci.at(GPU).override = null;
   host.modules.unload("nouveau");
-  host.after(35, () => host.modules.load("nvidia")); // while modprobe is at work
+  host.after(35, () => host.modules.load("amdgpu")); // while modprobe is at work
   await home(host);
   assertEquals([host.pci.at(GPU).driver, did(host)], ["nouveau", ["modprobe"]]);
 });
@@ -113,4 +113,22 @@ Deno.test("a module that cannot be loaded is an error", async () => {
   const host = free([{ name: "modprobe-fails" }]);
   host.modules.unload("nouveau");
   await assertRejects(() => home(host), AidError, "modprobe nouveau: ");
+});
+
+Deno.test("a function that is where it was reserved for, and that nobody has open, comes from there", async () => {
+  const host = free();
+  await on(host, (system) => system.run({ program: "/usr/sbin/modprobe", args: ["--", "vfio-pci"], timeoutMs: 5_000 }));
+  host.pci.probe(host.pci.at(GPU));
+  assertEquals(host.pci.at(GPU).driver, "vfio-pci");
+  await home(host);
+  assertEquals([host.pci.at(GPU).driver, host.harms], ["nouveau", []]);
+});
+
+Deno.test("a function that is on vfio-pci and open stays there", async () => {
+  const host = free();
+  await on(host, (system) => system.run({ program: "/usr/sbin/modprobe", args: ["--", "vfio-pci"], timeoutMs: 5_000 }));
+  host.pci.probe(host.pci.at(GPU));
+  const qemu = host.processes.spawn({ comm: "qemu", args: ["/usr/bin/qemu"] });
+  host.processes.open(qemu, "anon_inode:[vfio-device]", `vfio ${GPU}`);
+  await assertRejects(() => home(host), AidError, `${GPU} is on vfio-pci and not on nouveau`);
 });

@@ -18,6 +18,19 @@ Deno.test("unbind, apply: the function has no driver; one that had none by then 
   assertEquals(host.operations, []);
 });
 
+Deno.test("unbind, apply: one that went where it is reserved for, free since its module was unloaded, is all right", async () => {
+  const host = hostOf();
+  const fn = host.pci.at(GPU);
+  fn.override = "vfio-pci";
+  host.modules.load("vfio_pci");
+  host.modules.unload("nouveau");
+  host.pci.probe(fn); // a rule of udev
+  await take(host, STEP);
+  assertEquals([fn.driver, host.harms], ["vfio-pci", []]);
+  fn.override = "pci-stub";
+  await assertRejects(() => take(host, STEP), AidError, `${GPU} went from nouveau to vfio-pci by itself`);
+});
+
 Deno.test("unbind, apply: who has it open is given some seconds, and then named, with nothing unbound", async () => {
   const host = hostOf();
   host.processes.spawn(BLENDER);

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { AidError } from "../../lib/errors.ts";
 import type { Step } from "../../lib/step.ts";
-import { hostOf } from "../on-host.ts";
+import { GPU, hostOf } from "../on-host.ts";
 import { Hung } from "../simulated/errno.ts";
 import { singleNvidia } from "../simulated/gpu-machines.ts";
 import type { SimulatedHost } from "../simulated/host.ts";
@@ -24,6 +24,29 @@ Deno.test("unload-module: gone, and loaded again; twice does no harm", async () 
   await takeBack(host, STEP, before);
   await takeBack(host, STEP, before);
   assertEquals(loaded(host, "nvidia_uvm"), [true]);
+});
+
+Deno.test("unload-module: functions that lose their driver with the module come home with it, wherever it was left", async () => {
+  const home: Step = { kind: "unbind", address: GPU, driver: "nvidia", module: "nvidia" };
+  const last: Step = { ...STEP, module: "nvidia", functions: [home] };
+  for (const reserved of [null, "vfio-pci"]) {
+    const host = idle();
+    for (const module of ["nvidia_uvm", "nvidia_drm", "nvidia_modeset"]) await take(host, { ...STEP, module });
+    host.pci.at(GPU).override = reserved;
+    const before = await take(host, last);
+    assertEquals([host.pci.at(GPU).driver, loaded(host, "nvidia")], [undefined, [false]]);
+    await takeBack(host, last, before);
+    await takeBack(host, last, before);
+    assertEquals([host.pci.at(GPU).driver, loaded(host, "nvidia")], ["nvidia", [true]]);
+  }
+});
+
+Deno.test("unload-module, undo: that modprobe says yes is not believed", async () => {
+  const host = idle();
+  const before = await take(host, STEP);
+  host.commands.set("/usr/sbin/modprobe", () => ({ code: 0 }));
+  const error = await assertRejects(() => takeBack(host, STEP, before), AidError, "but it is not loaded");
+  assertEquals(error.hint, "`virt-aid recover` tries again");
 });
 
 Deno.test("unload-module: what the module needed stays, drm above all", async () => {

@@ -55,6 +55,10 @@ export const rmmod: CommandFunction = (host, args) => {
     return { code: 1, stderr: `rmmod: ERROR: Module ${name} is not currently loaded\n` };
   }
   if (host.modules.used(name) > 0) return { code: 1, stderr: `rmmod: ERROR: Module ${name} is in use\n` };
-  host.operate("rmmod", name, undefined, () => host.modules.unload(name));
-  return { code: 0 };
+  try {
+    host.operate("rmmod", name, undefined, () => host.modules.unload(name));
+    return { code: 0 };
+  } catch (error) {
+    return { code: 1, stderr: `rmmod: ERROR: could not remove module ${name}: ${errorText(error)}\n` };
+  }
 };
