@@ -7,7 +7,6 @@
 
 import { AidError } from "./errors.ts";
 import { type Entry, type Journal, readJournal, readJournals, saveJournal } from "./journal.ts";
-import { type Away, isAway } from "./leave-step.ts";
 import type { Step } from "./step.ts";
 import { kindOf } from "./steps/mod.ts";
 import type { System } from "./system.ts";
@@ -69,19 +68,19 @@ export function claimsOf(journals: readonly Journal[]): Record<string, string> {
 }
 
 /**
- * Steps by which these guests keep the desktop away from its cards, or have begun to take that back: it would come up in
- * the middle of what another guest does.
+ * Steps of these guests that they have not taken back, or have only begun to: what they keep away, the desktop, the text
+ * console, cards, would come back in the middle of what another guest does.
  */
-export function awayOf(journals: readonly Journal[]): Away[] {
+export function awayOf(journals: readonly Journal[]): Step[] {
   return journals.flatMap(({ entries }) => entries)
     .filter(({ state }) => state === "intended" || state === "done" || state === "skipped" || state === "undoing")
-    .map(({ step }) => step).filter(isAway);
+    .map(({ step }) => step);
 }
 
-/** The same at two times: those that were away when the host was looked at, and those that are by now. */
-export function everAway(earlier: readonly Away[], now: readonly Away[]): Away[] {
-  const names = new Set(now.map(sharedName));
-  return [...earlier.filter((step) => !names.has(sharedName(step))), ...now];
+/** The same at two times: what was away when the host was looked at, and what is by now. */
+export function everAway(earlier: readonly Step[], now: readonly Step[]): Step[] {
+  const names = new Set(now.flatMap((step) => sharedName(step) ?? []));
+  return [...earlier.filter((step) => !names.has(sharedName(step) ?? "")), ...now];
 }
 
 /** What a step has in common with steps of other guests; undefined for a step that is the guest's own. */
@@ -96,11 +95,21 @@ export function busyWith(journals: readonly Journal[], shared: string): string |
   )?.guest.name;
 }
 
-/** Does this guest rely on a shared thing, as its owner or because it found it as it needs it? */
+/** Has this guest started the service again, on the cards that it has left? */
+function hasStarted({ entries }: Journal, shared: string): boolean {
+  const last = entries.findLast(({ step, state }) => state === "done" && sharedName(step) === shared);
+  return last?.step.kind === "start-service";
+}
+
+/**
+ * Does this guest rely on a shared thing, as its owner or because it found it as it needs it? One that is at it does too:
+ * whatever comes of that, its own way back has the entry that it is given.
+ */
 function reliesOn(journal: Journal, shared: string): boolean {
   if (journal.state === "failed" || journal.state === "undoing") return false;
+  if (hasStarted(journal, shared)) return false;
   return journal.entries.some(({ step, state }) =>
-    sharedName(step) === shared && (state === "done" || state === "skipped")
+    sharedName(step) === shared && (state === "intended" || state === "done" || state === "skipped")
   );
 }
 

@@ -5,13 +5,17 @@
  * @module
  */
 
-import { type Allow, type Config, DEFAULT_CONFIG, type DesktopPolicy, type ExpectedDevice } from "./config.ts";
+import {
+  type Allow,
+  type Config,
+  CONFIG_FILE,
+  DEFAULT_CONFIG,
+  type DesktopPolicy,
+  type ExpectedDevice,
+} from "./config.ts";
 import { AidError, printable } from "./errors.ts";
 import type { System } from "./system.ts";
 import { elements, find, present, quote, readXml, textOf, type XmlElement, XmlProblem } from "./xml.ts";
-
-/** Where the config is. */
-export const CONFIG_FILE = "/etc/virt-aid/config.xml";
 
 /** What an attribute's value has to look like. */
 interface Form {

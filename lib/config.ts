@@ -4,6 +4,9 @@
  * @module
  */
 
+/** Where the config is. */
+export const CONFIG_FILE = "/etc/virt-aid/config.xml";
+
 /** What a hand-over may take from the host although the host is worse off without it. */
 export interface Allow {
   /** The last keyboard. */

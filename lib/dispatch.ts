@@ -6,9 +6,10 @@
  * @module
  */
 
+import { CONFIG_FILE } from "./config.ts";
 import { AidError, report } from "./errors.ts";
-import { checkName, type Event, EVENTS, findEvent, HOOKS, MAX_XML } from "./event.ts";
-import { JOURNALS, RETURNED } from "./journal.ts";
+import { checkName, type Event, EVENTS, findEvent, HOOKS, MAX_XML, ORPHANED } from "./event.ts";
+import { INTERRUPTED, JOURNALS, RETURNED } from "./journal.ts";
 import { type Log, openLog } from "./log.ts";
 import { type Call, distrust, runOwn, startRecovery } from "./own-program.ts";
 import type { System } from "./system.ts";
@@ -34,16 +35,19 @@ function hasJournals(system: System): boolean {
 /** Does the config name I/O or this guest? Rather once too often: a name may be written with entities in it. */
 function isConfigured(system: System, guest: string): boolean {
   try {
-    const config = system.read("/etc/virt-aid/config.xml") ?? "";
+    const config = system.read(CONFIG_FILE) ?? "";
     return config.includes("<io") || config.includes("&") || config.includes(guest);
   } catch {
     return true; // the phase says what is wrong with the file
   }
 }
 
-/** Has the desktop watched that a release, or a prepare that failed before it, has started again. */
-function watchReturned(system: System, { operation }: Event, log: Log): void {
-  if (operation === "release" && system.info(RETURNED)) startRecovery(system, log);
+/**
+ * Has the desktop watched that a release, or a prepare that failed before it, has started again; and has a recovery go on
+ * that had to be killed at one of its guests.
+ */
+function goOn(system: System, { operation }: Event, log: Log): void {
+  if (operation === "release" && system.info(RETURNED) || system.info(INTERRUPTED)) startRecovery(system, log);
 }
 
 /** Our own part in the event; gives the exit status. */
@@ -61,11 +65,9 @@ async function runPhase(call: Call): Promise<number> {
     return 0;
   }
   const { failure } = await runOwn(call, phase.program, { timeoutMs: phase.timeoutMs });
-  if (failure === undefined) {
-    watchReturned(system, event, log);
-    return 0;
-  }
-  if (event.operation === "release") startRecovery(system, log);
+  if (failure !== undefined && event.operation === "release") startRecovery(system, log);
+  else goOn(system, event, log);
+  if (failure === undefined) return 0;
   if (!phase.fails) return 0;
   system.complain(failure);
   return 1;
@@ -88,14 +90,29 @@ async function runScripts(call: Call): Promise<number> {
   return 1;
 }
 
-/** Runs all parts of an event in their order; gives the exit status. */
-async function handle(call: Call): Promise<number> {
+/** Runs all parts of an event in their order, as long as they are wanted; gives the exit status. */
+async function handle(call: Call, isWanted: () => boolean): Promise<number> {
   let status = 0;
   for (const part of call.event.phase?.scriptsFirst ? [runScripts, runPhase] : [runPhase, runScripts]) {
+    if (!isWanted()) break;
     status = Math.max(status, await part(call));
     if (status !== 0 && call.event.failure === "stops") break;
   }
   return status;
+}
+
+/**
+ * libvirtd died, or gave up waiting, while a start was prepared: nobody will call release for it. Another libvirtd may be
+ * at the same guest by now; then release-end fails, and the user's scripts stay out of that too.
+ */
+async function handleOrphaned(call: Call, release: Event | undefined): Promise<never> {
+  const args = [call.guest, "release", "end", ORPHANED];
+  const left = release && await handle({ ...call, event: { ...release, failure: "stops" }, args }, () => true);
+  const how = left ? "not all that was done could be undone" : "what was done is undone";
+  throw new AidError(
+    `libvirtd went away while the guest was prepared, and ${how}`,
+    "`virt-aid recover`, then start it again",
+  );
 }
 
 /** Answers an event; throws where nobody thought of what went wrong. */
@@ -110,7 +127,7 @@ async function answer(
   const parent = system.parent();
   if (event.driver === "daemon" && event.operation === "start" && hasJournals(system)) startRecovery(system, log);
   const phase = event.phase?.when === "journaled" ? hasJournals(system) : event.phase !== undefined;
-  if (!phase) watchReturned(system, event, log);
+  if (!phase) goOn(system, event, log);
   if (!phase && !hasScripts(system, event, guest)) return 0;
 
   const stdin = await system.input(MAX_XML);
@@ -122,16 +139,9 @@ async function answer(
   }
   const xml = new TextDecoder().decode(stdin);
   const call = { system, event, args, guest, log, stdin: stdin ?? new Uint8Array(), xml };
-  const status = await handle(call);
-  if (event.operation !== "prepare" || system.parent() === parent) return status;
-
-  // libvirtd died, or gave up waiting, while this start was prepared: nobody will call release for it
-  const left = release && await handle({ ...call, event: release, args: [guest, "release", "end", "-"] });
-  const how = left ? "not all that was done could be undone" : "what was done is undone";
-  throw new AidError(
-    `libvirtd went away while the guest was prepared, and ${how}`,
-    "`virt-aid recover`, then start it again",
-  );
+  const isThere = () => event.operation !== "prepare" || system.parent() === parent;
+  const status = await handle(call, isThere);
+  return isThere() ? status : await handleOrphaned(call, release);
 }
 
 /** What is said to someone who calls the hook by hand. */

@@ -69,6 +69,9 @@ const PHASES: Readonly<Record<string, Phase>> = {
   release: { program: "release-end", timeoutMs: 60_000, when: "journaled", scriptsFirst: false, fails: true },
 };
 
+/** What our release is told as the extra argument where no libvirt has called it: the one that asked for the start is gone. */
+export const ORPHANED = "orphaned";
+
 /** Every event that libvirt has. */
 export const EVENTS: readonly Event[] = [
   ...guestEvents("qemu").map((event) => ({ ...event, phase: PHASES[event.operation] })),

@@ -7,6 +7,7 @@
 import { printable } from "./errors.ts";
 import type { Journal } from "./journal.ts";
 import { openLog } from "./log.ts";
+import { describe } from "./steps/mod.ts";
 import type { System } from "./system.ts";
 
 /** Where it is kept, through reboots. */
@@ -15,8 +16,11 @@ export const HISTORY = "/var/lib/virt-aid/history";
 /** How many are kept. */
 const KEEP = 200;
 
-/** How a run ended. */
-export type Outcome = "refused" | "rolled back" | "returned" | "recovered";
+/**
+ * How a run ended. `failed`: the start did, and what it had done is being taken back; another outcome replaces that as soon
+ * as everything was.
+ */
+export type Outcome = "refused" | "rolled back" | "returned" | "recovered" | "failed";
 
 /** A run that is over. */
 export interface Past extends Omit<Journal, "claims" | "state"> {
@@ -49,8 +53,30 @@ function write(system: System, journal: Journal, outcome: Outcome): void {
   for (const old of names.slice(0, Math.max(0, names.length - KEEP))) system.remove(`${HISTORY}/${old}`);
 }
 
-/** Outcomes of starts that did not come to a running guest. */
-const FAILED: readonly Outcome[] = ["refused", "rolled back"];
+/**
+ * Why a start did not come to a running guest, by how far its journal came; undefined where it did.
+ *
+ * @param ended Why the guest has ended, in libvirt's word; `-` where that is not known (docs/libvirt.md 1).
+ */
+export function whyNeverUp({ guest, state, entries, reason }: Journal, ended = "-"): string | undefined {
+  if (reason !== undefined) return reason;
+  if (state === "applying") {
+    const at = entries.findLast((entry) => entry.state === "intended");
+    return `prepare did not come to its end${at === undefined ? "" : `; it was at: ${describe(at.step)}`}`;
+  }
+  // one that libvirt says has run did run, though started-begin may not have come to note it
+  const failed = ended === "failed" || ended === "-" && state === "applied";
+  return failed ? `the guest did not come up; /var/log/libvirt/qemu/${guest.name}.log may say why` : undefined;
+}
+
+/** That a start has failed, and why, one line for people; undefined where it has not. */
+export function failedStart(
+  { guest, began, reason, outcome }: Pick<Journal, "guest" | "began" | "reason"> & { readonly outcome?: Outcome },
+): string | undefined {
+  if (reason === undefined) return undefined;
+  const how = outcome === "refused" || outcome === "rolled back" ? `was ${outcome}` : "failed";
+  return printable(`the last start of ${guest.name}, ${began}, ${how}: ${reason}`);
+}
 
 /**
  * Why the last start failed, one line for people: the desktop that comes back has forgotten what it was told, and so may
@@ -64,9 +90,7 @@ export function lastFailure(system: System, uuid?: string): string | undefined {
   const newest = system.list(HISTORY).findLast((name) => name.endsWith(ending));
   if (newest === undefined) return undefined;
   try {
-    const past = JSON.parse(system.read(`${HISTORY}/${newest}`) ?? "") as Past;
-    if (!FAILED.includes(past.outcome)) return undefined;
-    return printable(`the last start of ${past.guest.name}, ${past.began}, was ${past.outcome}: ${past.reason ?? "?"}`);
+    return failedStart(JSON.parse(system.read(`${HISTORY}/${newest}`) ?? ""));
   } catch {
     return undefined; // a file that somebody else has written
   }

@@ -13,6 +13,8 @@ import type { System } from "./system.ts";
 export const JOURNALS = "/run/virt-aid/guests";
 /** Where it is noted that a desktop was started again. */
 export const RETURNED = `${JOURNALS}/returned`;
+/** Where it is noted that a recovery was killed before it had been at all guests. */
+export const INTERRUPTED = `${JOURNALS}/interrupted`;
 /** After so many milliseconds it says nothing about the desktop any more. */
 const RETURNED_MS = 60_000;
 
@@ -189,10 +191,14 @@ export function noteReturned(system: System, { service, cards }: Returned): void
   system.save(RETURNED, JSON.stringify({ service, cards, at: system.date().getTime() }));
 }
 
-/** The desktop that was started again a moment ago, and that nobody has watched yet. */
-export function readReturned(system: System): Returned | undefined {
+/**
+ * The desktop that was started again a moment ago, and that nobody has watched yet.
+ *
+ * @param path Where the note lies by now.
+ */
+export function readReturned(system: System, path = RETURNED): Returned | undefined {
   try {
-    const found: Partial<Returned & { readonly at: number }> = JSON.parse(system.read(RETURNED) ?? "{}");
+    const found: Partial<Returned & { readonly at: number }> = JSON.parse(system.read(path) ?? "{}");
     const { service, cards, at = 0 } = found;
     const age = system.date().getTime() - at;
     if (typeof service !== "string" || !Array.isArray(cards) || !(age >= 0 && age < RETURNED_MS)) return undefined;
@@ -200,4 +206,21 @@ export function readReturned(system: System): Returned | undefined {
   } catch {
     return undefined; // it was begun, and not written
   }
+}
+
+/**
+ * The same, and the note is gone: of several that ask one gets it, and one that is too old, or cannot be read, asks for no
+ * watch any more.
+ */
+export function takeReturned(system: System): Returned | undefined {
+  if (system.info(RETURNED) === undefined) return undefined;
+  const taken = `${RETURNED}.${system.pid}`;
+  try {
+    system.move(RETURNED, taken);
+  } catch {
+    return undefined; // another program was faster
+  }
+  const returned = readReturned(system, taken);
+  system.remove(taken);
+  return returned;
 }

@@ -136,11 +136,21 @@ export class Scene {
   /** Display functions that a display manager will open which has none open yet. */
   soon(): PciFunction[] {
     const { displays, holders, desktop } = this.question.host;
-    const moving = this.moving.map(({ fn }) => fn).filter(isDisplay);
+    // one that is on no driver has no node that anybody could open
+    const moving = this.moving.map(({ fn }) => fn).filter((fn) => isDisplay(fn) && fn.driver !== undefined);
     if (desktop?.manager?.state === "starting") return moving;
     if (!desktop?.manager || holders.some((holder) => this.shows(holder))) return [];
     const goes = ({ address }: { readonly address: string }) => moving.some((fn) => fn.address === address);
     // one that is up and shows nothing anywhere is about to: on the card of the boot, or on the only one
-    return displays.every(goes) || displays.some((one) => one.bootVga && goes(one)) ? moving : [];
+    const only = displays.every((one) => !one.card || goes(one));
+    return only || displays.some((one) => one.bootVga && goes(one)) ? moving : [];
+  }
+
+  /** Has the host a card left that a desktop can run on, and that no guest has or is about to take? */
+  cardLeft(): boolean {
+    const { displays, claims } = this.question.host;
+    return displays.some(({ address, card }) =>
+      card && claims[address] === undefined && !this.moving.some(({ fn }) => fn.address === address)
+    );
   }
 }

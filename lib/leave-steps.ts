@@ -24,7 +24,7 @@ export function leaveSteps(
   policy: DesktopPolicy,
 ): Step[] {
   const limitMs = policy.wait * 1000;
-  const { cards, sessions, logins } = leave;
+  const { cards, manager, sessions, logins } = leave;
   const stop = (service: string, more: Partial<StopService> = {}): StopService => (
     { kind: "stop-service", service, back: true, limitMs, ...more }
   );
@@ -32,7 +32,6 @@ export function leaveSteps(
   const gettys = [...consoles].flatMap((tty) => desktop.gettys[tty] ?? []);
   const managed = desktop.init === "systemd" ? sessions.filter(({ type }) => type !== "tty") : [];
   const users = new Map(managed.map(({ uid, user }) => [uid, user]));
-  const manager = leave.desktop ? desktop.manager?.name : undefined;
   return [
     ...leave.services.map((service) => stop(service)),
     // what belongs to a session can be told to go while the session is there (docs/vfio.md F10)
@@ -41,7 +40,7 @@ export function leaveSteps(
       const sockets = desktop.units[`${user.uid} ${unit}`]?.sockets ?? []; // first: they would start the unit again
       return [...sockets, unit].map((name) => stop(name, { user, back }));
     }),
-    ...manager ? [stop(manager, { cards })] : [],
+    ...manager ? [stop(manager.name, { cards })] : [],
     ...gettys.map((getty) => stop(getty, { cards })),
     // masked after it was stopped, so that on the way back it can be started; elsewhere what is stopped stays so
     ...gettys.length > 0 && desktop.init === "systemd" ? [{ kind: "mask-units", units: gettys, cards } as const] : [],
@@ -52,12 +51,11 @@ export function leaveSteps(
 }
 
 /** What starts again when the functions are with vfio: those that can do without them. */
-export function againSteps(leave: Leave, desktop: Desktop, policy: DesktopPolicy, cardLeft: boolean): Step[] {
-  const units = leave.desktop ? [] : leave.units.filter(({ alone }) => alone);
-  const manager = leave.desktop && policy.restart && cardLeft ? desktop.manager?.name : undefined;
+export function againSteps({ desktop, units, manager }: Leave): Step[] {
+  const alone = desktop ? [] : units.filter(({ alone }) => alone);
   return [
     // with their sockets, which they need
-    ...units.map(({ unit, user }): Step => ({ kind: "start-service", service: unit, user })),
-    ...manager ? [{ kind: "start-service", service: manager } as const] : [],
+    ...alone.map(({ unit, user }): Step => ({ kind: "start-service", service: unit, user })),
+    ...manager?.again ? [{ kind: "start-service", service: manager.name } as const] : [],
   ];
 }

@@ -23,7 +23,12 @@ export interface Staying {
 export interface Leave {
   /** The desktop goes: display manager, graphical sessions. */
   readonly desktop: boolean;
-  /** Display functions that it uses, those that no guest takes among them. */
+  /**
+   * The display manager that stops: with the desktop, or without it where it is only starting. It starts `again` as soon as
+   * the functions are with vfio, on the cards that are left.
+   */
+  readonly manager?: { readonly name: string; readonly again: boolean };
+  /** Display functions that it uses or is about to, those that no guest takes among them. */
   readonly cards: readonly string[];
   /** Services of the system that stop. */
   readonly services: readonly string[];
@@ -103,9 +108,14 @@ function fateOf({ node, owner, user }: Holder, scene: Scene, desktop: boolean, e
 export function leaveOf(question: Question): Leave {
   const { host, desktop: policy } = question;
   const scene = new Scene(question);
-  const { services = {} } = host.desktop ?? {};
+  const { manager, services = {} } = host.desktop ?? {};
   const soon = scene.soon();
-  const desktop = soon.length > 0 || scene.held.some((holder) => scene.shows(holder));
+  const left = scene.cardLeft();
+  const shown = scene.held.some((holder) => scene.shows(holder));
+  // One that is only starting shows nothing yet, and does without our cards where it has another: it goes for a moment,
+  // so that it opens none of them meanwhile.
+  const early = !shown && soon.length > 0 && left && manager?.state === "starting";
+  const desktop = shown || soon.length > 0 && !early;
   const ending = desktop ? scene.ending() : [];
   const orphan = scene.orphan(ending);
 
@@ -127,10 +137,16 @@ export function leaveOf(question: Question): Leave {
     if (may) processes.set(holder.pid, holder);
     else staying.push({ holder, why: fate.why });
   }
+  const stops = manager && (desktop || early)
+    ? { name: manager.name, again: early || left && policy.restart }
+    : undefined;
   const using = host.holders.filter((holder) => scene.shows(holder));
+  // one that starts again may open any: another guest that takes one meanwhile has to keep it away
+  const opens = stops?.again ? host.displays.filter(({ card }) => card) : soon;
   return {
     desktop,
-    cards: [...new Set([...using, ...soon].map(({ address }) => address))],
+    manager: stops,
+    cards: [...new Set([...using, ...opens].map(({ address }) => address))],
     services: scene.moving.length > 0 ? Object.values(services).filter((name) => scene.stoppable.has(name)) : [],
     units: [...units.values()],
     sessions: ending,

@@ -9,7 +9,6 @@ import { type Config, configFor, type DesktopPolicy } from "./config.ts";
 import type { Domain } from "./domain.ts";
 import { FRAME_BUFFER_CONSOLE } from "./host/console.ts";
 import type { Display } from "./host/display.ts";
-import { GPU_SERVICES } from "./host/gpu-drivers.ts";
 import type { Holder } from "./host/holders.ts";
 import type { Host, Question } from "./host/mod.ts";
 import { type Leave, leaveOf } from "./leave.ts";
@@ -17,7 +16,8 @@ import { againSteps, awakeSteps, leaveSteps } from "./leave-steps.ts";
 import type { Finding } from "./preflight/finding.ts";
 import { preflight } from "./preflight/mod.ts";
 import { driverOfModel, PLAIN_DRIVER, type Target, targetsOf } from "./preflight/targets.ts";
-import type { Away, SetPower, Step, Unbind } from "./step.ts";
+import type { SetPower, Step, Unbind } from "./step.ts";
+import { isAway } from "./desktop-step.ts";
 
 /** What a start would do. */
 export interface Plan {
@@ -38,7 +38,7 @@ export interface Plan {
 /** What has to be known of the host to plan for a guest. */
 export function questionFor(domain: Domain, config: Config): Question {
   return {
-    services: [...new Set([...GPU_SERVICES, ...configFor(config, domain.name).services])],
+    services: configFor(config, domain.name).services,
     pci: domain.pci.map((device) => device.address),
     drivers: [
       ...new Set([
@@ -58,8 +58,10 @@ export function questionFor(domain: Domain, config: Config): Question {
 }
 
 /** What the host shows on a card: remembered first, then taken off it. */
-function screenSteps(displays: readonly Display[], policy: DesktopPolicy): Step[] {
-  const console = !policy.keepConsoles && displays.some((display) => display.console);
+function screenSteps(displays: readonly Display[], policy: DesktopPolicy, away: readonly Step[]): Step[] {
+  // the console that another guest has taken off its card would be on ours as soon as that guest ends
+  const console = !policy.keepConsoles &&
+    displays.some((display) => display.console || away.some(({ kind }) => kind === "unbind-console"));
   return [
     ...displays.map(({ address }): Step => ({ kind: "remember-display", address })),
     ...console ? [{ kind: "unbind-console", console: FRAME_BUFFER_CONSOLE } as const] : [],
@@ -90,11 +92,9 @@ function moduleSteps(displays: readonly Display[], unbinds: readonly Unbind[], l
     unload.length > 0 && sharing.every((other) => going.has(other))
   );
   const modules = [...new Set(free.flatMap(({ unload }) => unload))];
+  const functions = unbinds.filter(({ address }) => free.some((display) => display.address === address));
   return {
-    unload: modules.map((module): Step => {
-      const functions = unbinds.filter((step) => step.module === module);
-      return { kind: "unload-module", module, limitMs, ...(functions.length > 0 ? { functions } : {}) };
-    }),
+    unload: modules.map((module): Step => ({ kind: "unload-module", module, functions, limitMs })),
     block: modules.length > 0 ? [{ kind: "block-modules", driver: modules.at(-1)!, modules }] : [],
   };
 }
@@ -130,15 +130,14 @@ function stepsFor(
   host: Host,
   leave: Leave,
   policy: DesktopPolicy,
-  away: readonly Away[],
+  away: readonly Step[],
 ): Step[] {
   const moving = targets.filter(({ fn, driver }) => fn.driver !== driver);
   const addresses = moving.map(({ fn }) => fn.address);
   const unbinds = unbindSteps(moving);
   const displays = host.displays.filter(({ address }) => addresses.includes(address));
-  const cardLeft = host.displays.some((display) => !displays.includes(display));
   // the desktop that another guest has sent away would be back on our card as soon as that guest ends
-  const shared = away.filter(({ cards }) => displays.some(({ address }) => cards.includes(address)));
+  const shared = away.filter(isAway).filter(({ cards }) => displays.some(({ address }) => cards.includes(address)));
   const { desktop } = host;
   const going = [...shared, ...desktop ? leaveSteps(leave, desktop, policy) : []];
   return [
@@ -146,10 +145,10 @@ function stepsFor(
     ...desktop && displays.length > 0 ? awakeSteps(desktop, guest) : [],
     ...going,
     ...going.length > 0 ? [{ kind: "wait-unused", addresses, limitMs: policy.wait * 1000 } as const] : [],
-    ...screenSteps(displays, policy),
+    ...screenSteps(displays, policy, away),
     ...moveSteps(moving, unbinds, moduleSteps(displays, unbinds, policy.wait * 1000)),
     ...targets.map(({ fn, driver }): Step => ({ kind: "verify", address: fn.address, driver })),
-    ...desktop ? againSteps(leave, desktop, policy, cardLeft) : [],
+    ...againSteps(leave),
   ];
 }
 
@@ -159,9 +158,9 @@ function stepsFor(
  * @param domain The guest, by `parseDomain`.
  * @param config The config, by `readConfig`.
  * @param host The host as it is, by `readHost` with `questionFor(domain, config)`.
- * @param away Steps by which other guests keep the desktop away, by `awayOf`.
+ * @param away Steps of other guests that they have not taken back, by `awayOf`.
  */
-export function planStart(domain: Domain, config: Config, host: Host, away: readonly Away[] = []): Plan {
+export function planStart(domain: Domain, config: Config, host: Host, away: readonly Step[] = []): Plan {
   // without a PCI function there is nothing of ours to do, and libvirt itself says what else is missing
   if (domain.pci.length === 0) {
     const guest = { name: domain.name, uuid: domain.uuid };

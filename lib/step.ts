@@ -15,10 +15,10 @@ import type {
   StartService,
   StopService,
   WaitUnused,
-} from "./leave-step.ts";
+} from "./desktop-step.ts";
 import type { System } from "./system.ts";
 
-export type * from "./leave-step.ts";
+export type * from "./desktop-step.ts";
 
 /** Loads a module that the hand-over needs. It stays loaded: another guest or libvirt may use it by then. */
 export interface LoadModule {
@@ -94,8 +94,8 @@ export interface UnloadModule extends Limited {
   readonly kind: "unload-module";
   /** The module's name, `nvidia_drm`. */
   readonly module: string;
-  /** Functions that are without a driver from then on: what brings them home has to be known before that. */
-  readonly functions?: readonly Unbind[];
+  /** Its cards, all of them: with the last of its modules they are without a driver, and come home before it is back. */
+  readonly functions: readonly Unbind[];
 }
 
 /** Keeps modules from being loaded: rules of udev try to as long as a card has not got them (docs/vfio.md M2). */

@@ -51,7 +51,7 @@ const RECEIVERS: readonly [what: string, journal: Journal | undefined, entries: 
   ["one without the thing", journalOf("linux", [own("done")]), undefined],
   ["one that found it as it needs it", journalOf("linux", [load("skipped")]), [load("done"), load("skipped")]],
   ["one that has it as its own already", journalOf("linux", [load("done")]), [load("done")]],
-  ["one that is only about to take it", journalOf("linux", [load("intended")]), undefined],
+  ["one that is at it", journalOf("linux", [load("intended")]), [load("done"), load("intended")]],
   ["one that is being taken back", journalOf("linux", [load("done")], { state: "undoing" }), undefined],
   ["one that failed", journalOf("linux", [load("skipped")], { state: "failed" }), undefined],
 ];

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertInstanceOf, assertMatch, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { type Config, configFor, DEFAULT_CONFIG, type GuestConfig } from "../lib/config.ts";
-import { CONFIG_FILE, parseConfig, readConfig } from "../lib/config-file.ts";
+import { type Config, CONFIG_FILE, configFor, DEFAULT_CONFIG, type GuestConfig } from "../lib/config.ts";
+import { parseConfig, readConfig } from "../lib/config-file.ts";
 import { AidError } from "../lib/errors.ts";
 import { RealSystem } from "../lib/real-system.ts";
 

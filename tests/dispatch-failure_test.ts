@@ -84,19 +84,29 @@ Deno.test("what a program said is passed on, and no more than 1 KiB of it", asyn
 
 Deno.test("a libvirtd that went away in prepare: what was done is undone", async () => {
   using system = host({ journal: true });
-  system.parents = [4711, 1];
+  system.parents = [4711, 4711, 4711, 1];
   assertEquals(await dispatch(system, ["win11", "prepare", "begin", "-"]), 1);
+  const undone = ["release-end win11 release end orphaned", XML, "user-scripts qemu win11 release end orphaned", XML];
   assertEquals(system.calls(), [
     "user-scripts qemu win11 prepare begin -",
     XML,
     "prepare-begin win11 prepare begin -",
     XML,
-    "release-end win11 release end -",
-    XML,
-    "user-scripts qemu win11 release end -",
-    XML,
+    ...undone,
   ]);
   assertStringIncludes(system.complaints, "libvirtd went away");
+
+  using early = host({ journal: true });
+  early.parents = [4711, 4711, 1]; // while the user's script ran
+  assertEquals(await dispatch(early, ["win11", "prepare", "begin", "-"]), 1);
+  assertEquals(early.calls(), ["user-scripts qemu win11 prepare begin -", XML, ...undone]);
+
+  using taken = host({ journal: true });
+  taken.parents = [4711, 4711, 4711, 1];
+  taken.script(`${PROGRAMS}/release-end`, "echo another has it >&2; exit 1");
+  assertEquals(await dispatch(taken, ["win11", "prepare", "begin", "-"]), 1);
+  assertEquals(taken.calls().filter((call) => call.startsWith("user-scripts")).length, 1, "it is not its release");
+
   system.parents = [4711, 1];
   assertEquals(
     await dispatch(system, ["win11", "start", "begin", "-"]),

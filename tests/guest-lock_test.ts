@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { AidError } from "../lib/errors.ts";
 import { lockGuest, PATIENCE_MS } from "../lib/guest-lock.ts";
-import { JOURNALS } from "../lib/journal.ts";
+import { INTERRUPTED, JOURNALS } from "../lib/journal.ts";
 import { GPU, hostOf, on } from "./on-host.ts";
 import type { SimulatedHost } from "./simulated/host.ts";
 import type { SimulatedSystem } from "./simulated/process.ts";
@@ -23,7 +23,7 @@ async function holds(host: SimulatedHost, ms: number, program = OURS): Promise<S
   return system;
 }
 
-/** A program that has the lock and sits in the kernel. */
+/** A program that has the lock and sits in the kernel, until the driver answers. */
 async function hangs(host: SimulatedHost): Promise<void> {
   const system = host.start(async (system) => {
     await lockGuest(system, UUID, PATIENCE_MS);
@@ -32,6 +32,12 @@ async function hangs(host: SimulatedHost): Promise<void> {
     return 0;
   }, { program: OURS });
   assertEquals((await system.ended).ended, "stuck");
+}
+
+/** The driver answers after all: who sits in the kernel comes back, and one that was killed is gone. */
+function answers(host: SimulatedHost): void {
+  host.pci.at(GPU).stuck = false;
+  host.processes.settle();
 }
 
 const locks = (host: SimulatedHost) =>
@@ -113,3 +119,58 @@ Deno.test("a killed holder frees the lock without a wait", async () => {
     assert(system.now() < 200);
   });
 });
+
+Deno.test("one that went on under the next lock is the only one still when the dead one comes back", async () => {
+  const host = hostOf();
+  await hangs(host);
+  const second = await holds(host, 2_000);
+  answers(host);
+  await on(host, async (system) => {
+    const lock = await lockGuest(system, UUID, PATIENCE_MS);
+    assertEquals([lock.hung, host.processes.all.has(second.pid)], [false, false], "it was waited for");
+    assertEquals(host.locks.holders(), [system.pid, system.pid]);
+    lock.release();
+    assertEquals(host.locks.holders(), []);
+  });
+  assertEquals((await second.ended).ended, "exit");
+});
+
+Deno.test("the same, where the first lock is had by another in the moment in which the next one is made", async () => {
+  const host = hostOf();
+  await hangs(host);
+  let other: SimulatedSystem | undefined;
+  await on(host, async (system) => {
+    const { lock } = system;
+    system.lock = async (path, ms) => {
+      if (path.endsWith(".takeover.lock") && !other) {
+        answers(host);
+        other = await holds(host, 2_000);
+      }
+      return await lock.call(system, path, ms);
+    };
+    assertEquals((await lockGuest(system, UUID, PATIENCE_MS)).hung, false);
+    assertEquals(host.processes.all.has(other!.pid), false, "it was waited for");
+  });
+  assertEquals((await other!.ended).ended, "exit");
+});
+
+Deno.test("who may not be taken from is let go on, and no lock is kept", async () => {
+  const host = hostOf();
+  await hangs(host);
+  const other = await holds(host, 5_000);
+  answers(host);
+  await on(host, async (system) => {
+    assertEquals(await lockGuest(system, UUID, 1_000, () => false), undefined);
+    assertEquals(host.locks.holders(), [other.pid]);
+  });
+  assertEquals((await other.ended).ended, "exit");
+});
+
+for (const [program, note] of [["virt-aid", ""], ["release-end", undefined]] as const) {
+  Deno.test(`${program} is killed: ${note === undefined ? "nothing is noted" : "the rest of its guests is noted"}`, async () => {
+    const host = hostOf();
+    await holds(host, 60_000, OURS.replace("release-end", program));
+    await on(host, (system) => lockGuest(system, UUID, PATIENCE_MS));
+    assertEquals(host.tree.texts(JOURNALS)[INTERRUPTED], note);
+  });
+}

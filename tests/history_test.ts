@@ -1,5 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { HISTORY, lastFailure, remember } from "../lib/history.ts";
+import { HISTORY, lastFailure, remember, whyNeverUp } from "../lib/history.ts";
+import type { Journal } from "../lib/journal.ts";
 import { LOG } from "../lib/log.ts";
 import { hostOf, journalOf, on } from "./on-host.ts";
 import { uuidOf } from "./simulated/guests.ts";
@@ -55,4 +56,35 @@ Deno.test("the last failure: of any guest or of one, and none where the last sta
     system.save("/var/lib/virt-aid/history/9.json", "{");
     assertEquals(lastFailure(system), undefined, "not one of ours");
   });
+});
+
+Deno.test("the last failure: of a start that was taken back only later, or is not taken back yet", async () => {
+  for (const outcome of ["returned", "recovered", "failed"] as const) {
+    await on(hostOf(), (system) => {
+      remember(system, journalOf("win11", [], { reason: "unbind hangs" }), outcome);
+      assertEquals(lastFailure(system), "the last start of win11, 2026-01-02T03:04:05.000Z, failed: unbind hangs");
+      // what comes of it in the end takes that place
+      remember(system, journalOf("win11", [], { reason: "unbind hangs" }), "recovered");
+      assertEquals(system.list(HISTORY).length, 1);
+    });
+  }
+});
+
+Deno.test("why a guest never came up, by how far its journal came and what libvirt says about its end", () => {
+  const step = { kind: "unbind", address: "0000:01:00.0", driver: "nouveau" } as const;
+  const entries = [{ step, before: { already: false }, state: "intended" }] as const;
+  const never = "the guest did not come up; /var/log/libvirt/qemu/win11.log may say why";
+  const at = "prepare did not come to its end; it was at: unbind 0000:01:00.0 from nouveau";
+  const cases: readonly [journal: Journal, ended: string | undefined, expected: string | undefined][] = [
+    [journalOf("win11"), "-", "prepare did not come to its end"],
+    [journalOf("win11", entries), "destroyed", at],
+    [journalOf("win11", [], { state: "applied" }), undefined, never],
+    [journalOf("win11", [], { state: "applied" }), "failed", never],
+    [journalOf("win11", [], { state: "applied" }), "destroyed", undefined],
+    [journalOf("win11", [], { state: "running" }), "-", undefined],
+    [journalOf("win11", [], { state: "running" }), "failed", never],
+    [journalOf("win11", [], { state: "failed" }), "-", undefined],
+    [journalOf("win11", entries, { state: "failed", reason: "known" }), "failed", "known"],
+  ];
+  for (const [journal, ended, expected] of cases) assertEquals(whyNeverUp(journal, ended), expected);
 });

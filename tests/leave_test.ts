@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { DEFAULT_CONFIG } from "../lib/config.ts";
 import type { Desktop } from "../lib/host/desktop.ts";
 import type { Holder } from "../lib/host/holders.ts";
-import { readHost } from "../lib/host/mod.ts";
+import { type Host, readHost } from "../lib/host/mod.ts";
 import { type Owner, ownerName } from "../lib/host/owners.ts";
 import type { Session } from "../lib/host/logind.ts";
 import { type Leave, leaveOf } from "../lib/leave.ts";
@@ -37,13 +37,14 @@ const inSession = (id: string): Owner => ({ kind: "session", id });
 const inUnit = (unit: string, uid = 1000): Owner => ({ kind: "user-unit", uid, unit });
 const service = (unit: string): Owner => ({ kind: "service", unit });
 
-/** Decides; `desktop` differs from a GNOME at the machine. */
+/** Decides; `desktop` differs from a GNOME at the machine, `more` from the workstation. */
 function leave(
   holders: readonly Holder[],
   desktop: Partial<Desktop> = {},
   policy: Partial<typeof DEFAULT_CONFIG> = {},
+  more: Partial<Host> = {},
 ) {
-  const host = { ...HOST, holders, desktop: { ...DESKTOP, ...desktop } };
+  const host = { ...HOST, holders, desktop: { ...DESKTOP, ...desktop }, ...more };
   return leaveOf({ host, targets: targetsOf(DOMAIN, host), ...DEFAULT_CONFIG, ...policy });
 }
 
@@ -169,7 +170,44 @@ Deno.test("services of the list are stopped where they run, whether they have it
   );
 });
 
-Deno.test("a display manager that is still starting will take the card: it goes", () => {
-  const found = leave([], { manager: { name: "gdm.service", state: "starting" }, sessions: [] });
-  assertEquals([short(found), found.cards], [{ desktop: true }, [GPU]]);
+/** GDM on its way. */
+const STARTING = { manager: { name: "gdm.service", state: "starting" } } as const;
+/** The host without one of the cards that are left: where it is with vfio, or another guest has it. */
+const without = (address: string, more: Partial<Host> = {}): Partial<Host> => ({
+  displays: HOST.displays.map((one) => one.address === address ? { ...one, card: false } : one),
+  ...more,
+});
+
+Deno.test("a display manager that is still starting goes for a moment where a card is left, and no session with it", () => {
+  const found = leave([], STARTING);
+  assertEquals([short(found), found.manager], [{}, { name: "gdm.service", again: true }]);
+  assertEquals(found.cards.toSorted(), [IGPU, GPU], "it may open any of them");
+});
+
+Deno.test("a display manager that is still starting will take the only card: it goes", () => {
+  for (const more of [without(IGPU), { claims: { [IGPU]: "linux" } }]) {
+    const found = leave([], { ...STARTING, sessions: [] }, {}, more);
+    assertEquals([short(found), found.cards], [{ desktop: true }, [GPU]]);
+    assertEquals(found.manager, { name: "gdm.service", again: false });
+  }
+});
+
+Deno.test("a display manager that is still starting and has the card open already goes with the desktop", () => {
+  const found = leave([holder(service("gdm.service"))], STARTING);
+  assertEquals([short(found), found.manager?.again], [{ desktop: true, sessions: ["2"] }, false]);
+});
+
+Deno.test("a display manager that is up and shows nothing yet is about to, on the only card that the host has", () => {
+  assertEquals(short(leave([])), {}, "on the card of the boot");
+  assertEquals(short(leave([], {}, {}, without(IGPU))), { desktop: true, sessions: ["2"] });
+});
+
+Deno.test("restart='yes': the display manager starts again where a card is left that is the host's", () => {
+  const policy = { desktop: { ...DEFAULT_CONFIG.desktop, restart: true } };
+  const again = (more?: Partial<Host>, desktop: Partial<Desktop> = {}) =>
+    leave([holder(inSession("2"))], desktop, policy, more).manager?.again;
+  assertEquals(again(), true);
+  assertEquals(again(without(IGPU)), false, "that one is with vfio, or on no driver");
+  assertEquals(again({ claims: { [IGPU]: "linux" } }), false, "another guest is just taking it");
+  assertEquals(again({}, { manager: undefined, gettys: { tty2: "getty@tty2.service" } }), undefined, "none is known");
 });

@@ -2,7 +2,6 @@ import { assert, assertEquals } from "@std/assert";
 import { DEFAULT_CONFIG } from "../lib/config.ts";
 import { parseDomain } from "../lib/domain.ts";
 import { readHost } from "../lib/host/mod.ts";
-import { GPU_SERVICES } from "../lib/host/gpu-drivers.ts";
 import { type Plan, planStart, questionFor } from "../lib/plan.ts";
 import { describe } from "../lib/steps/mod.ts";
 import { GPU, hostOf, NIC, on, SOUND } from "./on-host.ts";
@@ -94,7 +93,7 @@ Deno.test("a guest without devices has nothing to do", async () => {
   });
 });
 
-Deno.test("what is asked of the host: functions, drivers and files, each once", () => {
+Deno.test("what is asked of the host: functions, drivers, files and services, each once", () => {
   const disk = (path: string) => `<disk type='file' device='disk'><source file='${path}'/></disk>`;
   const xml = guestXml({
     name: "win11",
@@ -102,9 +101,12 @@ Deno.test("what is asked of the host: functions, drivers and files, each once", 
     devices: `${disk("/a")}${disk("/a")}<input type='evdev'><source dev='/dev/input/event1'/></input>`,
     more: "<os><nvram template='/t'>/n</nvram></os>",
   });
-  const question = questionFor(parseDomain(xml.replace(/<os><type.*<\/os>/, "")), DEFAULT_CONFIG);
+  const question = questionFor(parseDomain(xml.replace(/<os><type.*<\/os>/, "")), {
+    ...DEFAULT_CONFIG,
+    services: ["ollama.service", "ollama.service"],
+  });
   assertEquals(question, {
-    services: GPU_SERVICES,
+    services: ["ollama.service"],
     pci: [GPU, NIC],
     drivers: ["vfio-pci"],
     files: ["/a", "/rom", "/n", "/t", "/dev/input/event1"],

@@ -1,5 +1,8 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
-import { RETURNED } from "../lib/journal.ts";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { AidError } from "../lib/errors.ts";
+import { JOURNALS, RETURNED } from "../lib/journal.ts";
+import { untilNoneStarts } from "../lib/returned.ts";
+import { hostOf, on } from "./on-host.ts";
 import { withDesktop } from "./simulated/desktops.ts";
 import { singleGpu } from "./simulated/gpu-machines.ts";
 import { guestXml } from "./simulated/guests.ts";
@@ -63,4 +66,35 @@ Deno.test("returned: it is left alone when a guest takes the card once more, and
   world.host.systemd.unit("gdm.service")!.stop();
   await world.settled();
   assertEquals([world.host.systemd.unit("gdm.service")!.state, world.log.includes("once more")], ["inactive", false]);
+});
+
+Deno.test("returned: of two recoveries one watches, and one for a guest that has nothing leaves the note to others", async () => {
+  const world = new World(withDesktop(singleGpu, "gnome", "0000:03:00.0"));
+  const note = { service: "gdm.service", cards: ["0000:03:00.0"], at: Date.UTC(2026, 0, 2, 3, 4, 5) };
+  world.host.tree.file(RETURNED, JSON.stringify(note));
+  assertEquals((await world.run("virt-aid", ["recover", "win11"])).code, 1);
+  const both = await Promise.all([world.run("virt-aid", ["recover"]), world.run("virt-aid", ["recover"])]);
+  assertEquals(both.filter(({ stdout }) => stdout.includes("its first seconds are watched")).length, 1);
+  assertEquals(Object.keys(world.host.tree.texts(JOURNALS)), []);
+});
+
+Deno.test("returned: a start waits for a desktop that is just being started, but not for ever", async () => {
+  const host = hostOf();
+  await on(host, async (system) => {
+    await untilNoneStarts(system);
+    assert(system.now() < 50);
+  });
+  const watch = host.start(async (system) => {
+    await system.lock(`${RETURNED}.lock`, 0);
+    await system.until(() => false, 60_000);
+    return 0;
+  }, { program: "/etc/libvirt/hooks/virt-aid/virt-aid" });
+  await on(host, async (system) => {
+    await system.until(() => host.locks.holders().includes(watch.pid), 1_000);
+    const error = await assertRejects(() => untilNoneStarts(system), AidError, "a desktop is being started");
+    assertStringIncludes(error.hint!, "try again");
+    host.processes.kill(watch.pid);
+    await untilNoneStarts(system);
+    assertEquals(host.locks.holders(), []);
+  });
 });

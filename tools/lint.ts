@@ -19,7 +19,7 @@ const LAYERS: readonly (readonly string[])[] = [
     "lib/returned.ts",
   ],
   ["lib/plan.ts", "lib/leave.ts", "lib/leave-scene.ts", "lib/leave-steps.ts", "lib/preflight/", "lib/steps/"],
-  ["lib/step.ts", "lib/leave-step.ts", "lib/journal.ts"],
+  ["lib/step.ts", "lib/desktop-step.ts", "lib/journal.ts"],
   ["lib/domain.ts", "lib/hostdev.ts", "lib/config.ts", "lib/config-file.ts", "lib/event.ts"],
   ["lib/host/"],
   [

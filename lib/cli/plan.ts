@@ -1,13 +1,15 @@
-import { awayOf, claimsOf, others, unknownClaims } from "../claims.ts";
-import { readConfig } from "../config-file.ts";
+import { unknownClaims } from "../claims.ts";
 import { parseDomain } from "../domain.ts";
 import { AidError, printable } from "../errors.ts";
 import { MAX_XML } from "../event.ts";
 import { heldBy } from "../host/holders.ts";
 import { ownerName } from "../host/owners.ts";
+import { qemuRuns, startOf } from "../host/processes.ts";
 import { lastFailure } from "../history.ts";
-import { readHost } from "../host/mod.ts";
-import { type Plan, planStart, questionFor } from "../plan.ts";
+import { type Journal, JOURNALS, readJournals } from "../journal.ts";
+import { look, stuckAt } from "../phases/prepare.ts";
+import type { Plan } from "../plan.ts";
+import type { Finding } from "../preflight/finding.ts";
 import { describe } from "../steps/mod.ts";
 import type { System } from "../system.ts";
 import { ensureViews } from "../views.ts";
@@ -48,6 +50,29 @@ async function xmlOf(system: System, what: string): Promise<string> {
   return new TextDecoder().decode(result.stdout);
 }
 
+/** What an earlier start of the guest has left, and a start would take back first, as a person reads it. */
+function showLeft({ guest, began, entries }: Journal): string {
+  const left = entries.filter(({ state }) => !/^(skipped|undone|passed-on)$/.test(state)).toReversed();
+  const start = `A start of ${printable(guest.name)} would first take back what the one of ${
+    printable(began)
+  } has left:`;
+  const end = "and then go by what it finds. As of now:";
+  return [start, ...left.map(({ step }) => `      ${describe(step)}`), end, ""].join("\n");
+}
+
+/** A start refuses that once, and sets the file aside. */
+const UNREADABLE: Finding = {
+  reason: "the journal of an earlier start cannot be read",
+  hint: "`virt-aid recover` sets it aside, and says where to look for what is left",
+};
+
+/** Does a program that was ended still sit in the kernel with what the journal says? A lock names who has it. */
+function isStuck(system: System, { guest: { uuid }, entries }: Journal): boolean {
+  const locks = system.list(JOURNALS).filter((name) => name.startsWith(uuid) && name.endsWith(".lock"));
+  const holders = locks.map((name) => Number(system.read(`${JOURNALS}/${name}`)));
+  return entries.some(({ state }) => state === "hung") && holders.some((pid) => startOf(system, pid) !== undefined);
+}
+
 /** Shows what a start of a guest would do. */
 export const plan: Subcommand = {
   usage: "plan GUEST|FILE.xml",
@@ -56,12 +81,22 @@ export const plan: Subcommand = {
   async run(system, [what]) {
     await ensureViews(system);
     const domain = parseDomain(await xmlOf(system, what!));
-    const config = readConfig(system);
-    const host = await readHost(system, questionFor(domain, config));
-    const journals = others(system, domain.uuid);
-    const plan = planStart(domain, config, { ...host, claims: claimsOf(journals) }, awayOf(journals));
+    const { journals, unreadable } = readJournals(system);
+    const own = journals.find(({ guest }) => guest.uuid === domain.uuid);
+    const runs = own !== undefined && qemuRuns(system, domain.uuid);
+    // such a start does not come to look at the host
+    const refusal = unreadable.includes(domain.uuid)
+      ? UNREADABLE
+      : own && isStuck(system, own)
+      ? stuckAt(own)
+      : undefined;
+    const plan: Plan = refusal
+      ? { guest: domain, steps: [], refusals: [refusal], warnings: [], holders: [], claims: [] }
+      : (await look(system, domain)).plan();
+    if (own && !runs && !refusal) system.print(showLeft(own));
     system.print(showPlan(plan));
-    const failure = lastFailure(system, domain.uuid);
+    if (runs) system.print("now: it is running, with what its start has taken\n");
+    const failure = runs ? undefined : lastFailure(system, domain.uuid);
     if (failure) system.print(`note: ${failure}\n`);
     for (const unknown of unknownClaims(system, domain.uuid)) system.print(`warning: ${unknown}\n`);
     return plan.refusals.length > 0 ? 1 : 0;

@@ -1,7 +1,7 @@
 import { AidError, printable } from "../errors.ts";
-import { lastFailure } from "../history.ts";
+import { failedStart, lastFailure } from "../history.ts";
+import { readJournals, takeReturned } from "../journal.ts";
 import { recover as recoverAll } from "../recover.ts";
-import { readReturned } from "../journal.ts";
 import { openLog } from "../log.ts";
 import { watchReturned } from "../returned.ts";
 import { ensureViews } from "../views.ts";
@@ -25,15 +25,16 @@ export const recover: Subcommand = {
       if (result === "failed") system.complain(text);
       else system.print(`${printable(guest)}: ${result}: ${text}\n`);
     }
-    const returned = readReturned(system);
+    const returned = takeReturned(system);
     if (returned !== undefined) system.print(`${returned.service} was started again: its first seconds are watched\n`);
     const fallen = returned === undefined ? undefined : await watchReturned(system, returned);
     if (fallen !== undefined) {
       openLog(system, "desktop").error(fallen);
       system.complain(`virt-aid: ${fallen}\n`);
     }
-    const failure = lastFailure(system);
-    if (failure) system.print(`note: ${failure}\n`);
+    // of what is left too: another guest's start may have come after it
+    const failures = [...readJournals(system).journals.map(failedStart), lastFailure(system)];
+    for (const failure of new Set(failures)) if (failure !== undefined) system.print(`note: ${failure}\n`);
     return fallen !== undefined || results.some(({ result }) => result === "failed") ? 1 : 0;
   },
 };

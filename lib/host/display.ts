@@ -8,7 +8,7 @@ import { basename } from "@std/path/posix";
 import type { System } from "../system.ts";
 import { hasConsole } from "./console.ts";
 import { GPU_DRIVERS } from "./gpu-drivers.ts";
-import { attribute, driverOf, PCI } from "./pci.ts";
+import { attribute, driverOf, functionsOn, isDisplay, PCI } from "./pci.ts";
 
 /** Folder of the devices that have no bus of their own. */
 export const PLATFORM = "/sys/bus/platform/devices";
@@ -17,6 +17,8 @@ export const PLATFORM = "/sys/bus/platform/devices";
 export interface Display {
   /** The function. */
   readonly address: string;
+  /** The host has a DRM card of it: a desktop can run on it. */
+  readonly card: boolean;
   /** The firmware has shown the boot on it. */
   readonly bootVga: boolean;
   /** The text console is on it. */
@@ -70,32 +72,31 @@ function aboutDriver(system: System, address: string): Pick<Display, "unload" | 
   const driver = driverOf(system, address);
   const own = GPU_DRIVERS[driver ?? ""]?.unload ?? [];
   const unload = own.filter((module) => system.info(`/sys/module/${module}/refcnt`) !== undefined);
-  const all = driver === undefined ? [] : system.list(`/sys/bus/pci/drivers/${driver}`);
   return {
     unload,
     needed: [...new Set(unload.flatMap((module) => system.list(`/sys/module/${module}/holders`)))]
       .filter((module) => !own.includes(module)),
-    sharing: all.filter((name) => name !== address && /^[0-9a-f]{4,}:/.test(name)),
+    sharing: driver === undefined ? [] : functionsOn(system, driver).filter((other) => other !== address),
   };
 }
 
 /** All display functions of the host. */
 export function readDisplays(system: System): Display[] {
   const buffers = firmwareBuffers(system);
-  return system.list(PCI).filter((address) => attribute(system, address, "class")?.startsWith("0x03")).map(
-    (address) => {
-      const bootVga = attribute(system, address, "boot_vga") === "1";
-      const firmware = buffers.filter((buffer) => buffer.address === undefined ? bootVga : buffer.address === address);
-      return {
-        address,
-        bootVga,
-        console: hasConsole(system, address),
-        firmware: firmware.map(({ device }) => device),
-        connected: connectedOf(system, address),
-        ...aboutDriver(system, address),
-      };
-    },
-  );
+  const of = (address: string, name: string) => attribute(system, address, name) ?? "";
+  return system.list(PCI).filter((address) => isDisplay({ class: of(address, "class") })).map((address) => {
+    const bootVga = of(address, "boot_vga") === "1";
+    const firmware = buffers.filter((buffer) => buffer.address === undefined ? bootVga : buffer.address === address);
+    return {
+      address,
+      card: hasCard(system, address),
+      bootVga,
+      console: hasConsole(system, address),
+      firmware: firmware.map(({ device }) => device),
+      connected: connectedOf(system, address),
+      ...aboutDriver(system, address),
+    };
+  });
 }
 
 /** Driver of a platform device; undefined where it has none. */

@@ -10,7 +10,7 @@ import type { System } from "../system.ts";
 import { GPU_DRIVERS } from "./gpu-drivers.ts";
 import { type CardUse, cardUse, openFiles, openFilesByLs } from "./open-files.ts";
 import { type Owner, ownerOf } from "./owners.ts";
-import { attribute, driverOf, PCI } from "./pci.ts";
+import { attribute, driverOf, functionsOn, isDisplay, PCI } from "./pci.ts";
 import { nameOf, pids, startOf, userIdOf, userNames } from "./processes.ts";
 
 /** A process that holds a function. */
@@ -95,9 +95,8 @@ export function heldBy({ address, name, pid, user, node }: Holder): string {
 
 /** Nodes that all cards of a function's driver share, where it is the only one: whoever has them open uses this card. */
 function sharedNodes(system: System, address: string): RegExp | undefined {
-  const driver = driverOf(system, address) ?? "";
-  const cards = system.list(`/sys/bus/pci/drivers/${driver}`).filter((name) => /^[0-9a-f]{4,}:/.test(name));
-  return cards.length === 1 ? GPU_DRIVERS[driver]?.shared : undefined;
+  const driver = driverOf(system, address);
+  return driver !== undefined && functionsOn(system, driver).length === 1 ? GPU_DRIVERS[driver]?.shared : undefined;
 }
 
 /** Says which function a node belongs to. Functions of one group share a node: the first stands for all. */
@@ -136,7 +135,7 @@ export async function holdersOf(system: System, addresses: readonly string[]): P
   const seen = new Map(all.map((pid) => [pid, openFiles(system, pid)]));
   const closed = await openFilesByLs(system, all.filter((pid) => seen.get(pid) === undefined));
   const open = new Map([...seen, ...closed]);
-  const screens = addresses.some((address) => attribute(system, address, "class")?.startsWith("0x03"));
+  const screens = addresses.some((address) => isDisplay({ class: attribute(system, address, "class") ?? "" }));
   const { mapped, cards } = screens ? await cardUse(system, open) : NO_CARDS;
   const names = userNames(system);
   const holder = (pid: string, address: string, node?: string): Holder => {

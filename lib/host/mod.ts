@@ -9,6 +9,7 @@ import type { System } from "../system.ts";
 import { attributed, type Desktop, readDesktop } from "./desktop.ts";
 import { type Display, readDisplays } from "./display.ts";
 import { type FileState, fileStates } from "./files.ts";
+import { GPU_SERVICES } from "./gpu-drivers.ts";
 import { type Holder, holdersOf } from "./holders.ts";
 import { type Memory, readMemory } from "./memory.ts";
 import { type DriverState, driverState, variantsOf } from "./modules.ts";
@@ -24,7 +25,7 @@ export interface Question {
   readonly drivers: readonly string[];
   /** Files that it needs. */
   readonly files: readonly string[];
-  /** Services that may be stopped for it. */
+  /** Services that are stopped for it, beside those that come with drivers of graphics cards. */
   readonly services: readonly string[];
 }
 
@@ -42,7 +43,7 @@ export interface Host {
   readonly holders: readonly Holder[];
   /** Display functions, where the guest takes one from the host. */
   readonly displays: readonly Display[];
-  /** What may hold them; undefined where nobody holds anything, and no display function is taken. */
+  /** What may hold them; undefined where nobody does, no display function is taken, and no service was asked about. */
   readonly desktop?: Desktop;
   /** Mounted file systems, swap and volumes. */
   readonly disks: readonly Use[];
@@ -82,8 +83,9 @@ export async function readHost(system: System, question: Question): Promise<Host
   // those that the guest does not take, too: what the desktop has to do without says what it may come back with
   const looked = new Set([...moving, ...displays].map(({ address }) => address));
   const holders = await holdersOf(system, [...looked]);
-  const needed = displays.length > 0 || holders.length > 0;
-  const desktop = needed ? await readDesktop(system, question.services, holders) : undefined;
+  const known = displays.length > 0 || holders.length > 0 ? GPU_SERVICES : [];
+  const services = [...new Set([...known, ...question.services])];
+  const desktop = services.length > 0 ? await readDesktop(system, services, holders) : undefined;
   return {
     iommu: iommuOn(system),
     functions,

@@ -6,7 +6,17 @@
  */
 
 import type { System } from "../system.ts";
-import { argumentsOf, environmentOf, nameOf, parentOf, pids, startOf, terminalOf, userIdOf } from "./processes.ts";
+import {
+  argumentsOf,
+  environmentOf,
+  kernelSessionOf,
+  nameOf,
+  parentOf,
+  pids,
+  startOf,
+  terminalOf,
+  userIdOf,
+} from "./processes.ts";
 import { DISPLAY_MANAGERS, SEAT_DAEMONS } from "./programs.ts";
 import { isAbove, isGuest, isSeatUnit, isVital } from "./vital.ts";
 
@@ -87,11 +97,23 @@ const SUPERVISORS: ReadonlySet<string> = new Set(["runsv", "s6-supervise", "supe
 /** Programs that show the desktop, or open cards for those who do. */
 const DAEMONS: ReadonlySet<string> = new Set([...DISPLAY_MANAGERS, ...SEAT_DAEMONS]);
 
+/**
+ * What a process comes from: its parent, or, where that has ended, the process that leads its terminal. wlroots starts
+ * Xwayland by a double fork, and leaves it the terminal.
+ */
+function originOf(system: System, pid: number): number | undefined {
+  const parent = parentOf(system, pid);
+  if (parent !== 1 || terminalOf(system, pid) === undefined) return parent;
+  const leader = kernelSessionOf(system, pid);
+  const leads = leader !== undefined && leader !== pid && terminalOf(system, leader) === terminalOf(system, pid);
+  return leads ? leader : parent;
+}
+
 /** What a process belongs to by the processes that it comes from. */
 function byAncestors(system: System, pid: number): Owner {
   let login: Owner | undefined;
   let service: Owner | undefined;
-  for (let at: number | undefined = pid; at !== undefined && at > 1; at = parentOf(system, at)) {
+  for (let at: number | undefined = pid; at !== undefined && at > 1; at = originOf(system, at)) {
     const name = nameOf(system, at) ?? "";
     if (DAEMONS.has(name) && userIdOf(system, at) === 0) return { kind: "service", unit: name };
     const tty = terminalOf(system, at);

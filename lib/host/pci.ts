@@ -49,7 +49,7 @@ export function isPciBridge(fn: PciFunction): boolean {
 }
 
 /** Is it a display controller: VGA, XGA, 3D or other? */
-export function isDisplay(fn: PciFunction): boolean {
+export function isDisplay(fn: Pick<PciFunction, "class">): boolean {
   return fn.class.startsWith("0x03");
 }
 
@@ -62,6 +62,11 @@ export function slotOf(address: string): string {
 export function driverOf(system: System, address: string): string | undefined {
   const link = system.link(`${PCI}/${address}/driver`);
   return link === undefined ? undefined : basename(link);
+}
+
+/** Functions that are on a driver. */
+export function functionsOn(system: System, driver: string): string[] {
+  return system.list(`/sys/bus/pci/drivers/${driver}`).filter((name) => /^[0-9a-f]{4,}:/.test(name));
 }
 
 /**

@@ -116,9 +116,14 @@ export function inGroups(system: System, ...names: readonly string[]): number[] 
   });
 }
 
-/** Does a libvirt daemon run that has guests of QEMU? */
+/** Is it a libvirt daemon that has guests of QEMU? */
+export function isLibvirt(system: System, pid: number | string): boolean {
+  return /^(libvirtd|virtqemud)$/.test(nameOf(system, pid) ?? "");
+}
+
+/** Does one run? */
 export function libvirtRuns(system: System): boolean {
-  return pids(system).some((pid) => /^(libvirtd|virtqemud)$/.test(nameOf(system, pid) ?? ""));
+  return pids(system).some((pid) => isLibvirt(system, pid));
 }
 
 /** Does a QEMU of this guest run? libvirt gives it the UUID on its command line. */

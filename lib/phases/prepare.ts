@@ -11,12 +11,15 @@ import { type Domain, parseDomain } from "../domain.ts";
 import { AidError, hintOf } from "../errors.ts";
 import { MAX_XML } from "../event.ts";
 import { lockGuest, PATIENCE_MS } from "../guest-lock.ts";
-import { remember } from "../history.ts";
+import { remember, whyNeverUp } from "../history.ts";
 import { readHost } from "../host/mod.ts";
+import { driverOf } from "../host/pci.ts";
+import { isLibvirt, nameOf, parentOf, qemuRuns } from "../host/processes.ts";
 import {
   type Journal,
   journalPath,
   readJournal,
+  readJournals,
   readReturned,
   releasedPath,
   RETURNED,
@@ -24,8 +27,10 @@ import {
 } from "../journal.ts";
 import { type Log, openLog } from "../log.ts";
 import { type Plan, planStart, questionFor } from "../plan.ts";
+import type { Finding } from "../preflight/finding.ts";
 import { daemonOf } from "../recover.ts";
-import { describe } from "../steps/mod.ts";
+import { untilNoneStarts } from "../returned.ts";
+import { describe, kindOf } from "../steps/mod.ts";
 import type { System } from "../system.ts";
 import { takeBack } from "../undo.ts";
 import { ensureViews } from "../views.ts";
@@ -36,9 +41,11 @@ const APPLY_MS = 30_000;
 const ALL_MS = 55_000;
 /** What an earlier start left behind gets at most so long. */
 const EARLIER_MS = 15_000;
+/** So often the host is looked at while functions change hands. */
+const LOOKS = 3;
 
 /** Throws all refusals as one message: the first line is what most people get to read. */
-function refuse({ refusals }: Plan): never {
+function refuse({ refusals }: Pick<Plan, "refusals">): never {
   const [first, ...more] = refusals;
   throw new AidError(
     [first!.reason, ...more.map((finding) => `also: ${finding.reason} (${finding.hint})`)].join("\n"),
@@ -47,52 +54,76 @@ function refuse({ refusals }: Plan): never {
 }
 
 /** A journal before its first step. */
-function emptyJournal(system: System, plan: Plan): Journal {
+function emptyJournal(system: System, { name, uuid }: Domain, claims: readonly string[] = []): Journal {
   const began = system.date().toISOString();
-  const { guest, claims } = plan;
-  return { version: 1, guest, daemon: daemonOf(system), began, state: "applying", claims, entries: [] };
+  return { version: 1, guest: { name, uuid }, daemon: daemonOf(system), began, state: "applying", claims, entries: [] };
 }
 
-/** Plans, and puts the journal with its claims in place; nobody else decides meanwhile. */
-async function claim(system: System, domain: Domain, log: Log): Promise<Plan> {
+/** What was seen of the host. */
+export interface Look {
+  /** Has a function changed hands since? */
+  isOld(): boolean;
+  /** The plan, by the journals of the moment. */
+  plan(): Plan;
+}
+
+/**
+ * Looks at the host. Gives what plans a start by that and by the journals of the moment: the same for a start and for a
+ * person who asks.
+ *
+ * @throws {AidError} If the config or the host cannot be read.
+ */
+export async function look(system: System, domain: Domain): Promise<Look> {
   const config = readConfig(system);
   const earlier = awayOf(others(system, domain.uuid));
   const host = await readHost(system, questionFor(domain, config));
-  const plan = await decided(system, () => {
-    const journals = others(system, domain.uuid);
-    const plan = planStart(
-      domain,
-      config,
-      { ...host, claims: claimsOf(journals) },
-      everAway(earlier, awayOf(journals)),
-    );
-    if (plan.refusals.length > 0) return plan;
-    saveJournal(system, emptyJournal(system, plan));
-    // a desktop that is to go again is not watched any more
-    if (readReturned(system)?.cards.some((card) => plan.claims.includes(card))) system.remove(RETURNED);
-    return plan;
-  });
+  return {
+    isOld: () => Object.values(host.functions).some(({ address, driver }) => driverOf(system, address) !== driver),
+    plan() {
+      const journals = others(system, domain.uuid);
+      return planStart(domain, config, { ...host, claims: claimsOf(journals) }, everAway(earlier, awayOf(journals)));
+    },
+  };
+}
+
+/** Plans, and puts the journal with its claims in place; nobody else decides meanwhile. */
+async function claim(system: System, domain: Domain, log: Log, isWanted: () => boolean): Promise<Plan> {
+  let plan: Plan | undefined;
+  for (let left = LOOKS; plan === undefined; left--) {
+    const seen = await look(system, domain);
+    plan = await decided(system, () => {
+      // another guest that had one of the functions has just ended
+      if (left > 1 && seen.isOld()) return undefined;
+      const plan = seen.plan();
+      if (plan.refusals.length > 0) return plan;
+      if (!isWanted()) throw nobody();
+      saveJournal(system, emptyJournal(system, domain, plan.claims));
+      // a desktop that is to go again is not watched any more
+      if (readReturned(system)?.cards.some((card) => plan.claims.includes(card))) system.remove(RETURNED);
+      return plan;
+    });
+  }
   for (const unknown of unknownClaims(system, domain.uuid)) log.warn(unknown);
   for (const warning of plan.warnings) log.warn(`${warning.reason}; ${warning.hint}`);
-  if (plan.refusals.length > 0) {
-    const reason = plan.refusals.map((finding) => finding.reason).join("; ");
-    remember(system, { ...emptyJournal(system, plan), reason }, "refused");
-    refuse(plan);
-  }
+  if (plan.refusals.length > 0) refuse(plan);
   return plan;
 }
 
 /** Takes the steps back after one of them failed, and says how that went. */
 async function rollBack(
   system: System,
-  uuid: string,
+  domain: Domain,
   log: Log,
   failure: unknown,
   end: number,
 ): Promise<never> {
+  const { uuid } = domain;
   const { message } = failure as Error;
   const hint = hintOf(failure);
   const waitMs = end - system.now();
+  const journal = readJournals(system).journals.find(({ guest }) => guest.uuid === uuid);
+  // already now: whatever is left in the end, a reboot leaves nothing of the journal
+  remember(system, { ...journal ?? emptyJournal(system, domain), reason: message }, "failed");
   try {
     await takeBack(system, uuid, log, { hung: false, outcome: "rolled back", waitMs, reason: message });
   } catch (left) {
@@ -104,35 +135,82 @@ async function rollBack(
   throw new AidError(`${message}; everything was put back`, hint);
 }
 
+/** Why nothing can be handed over: something of an earlier start sits in the kernel, and goes on when that lets it. */
+export function stuckAt(journal: Journal | undefined): Finding {
+  const step = journal?.entries.find(({ state }) => state === "hung")?.step;
+  if (!step) {
+    return { reason: "a program of an earlier start sits in the kernel", hint: "only a reboot frees what it hangs at" };
+  }
+  const at = kindOf(step)?.addresses?.(step).join(" and ") || "what it hangs at";
+  return {
+    reason: `${describe(step)} of an earlier start hangs in the kernel`,
+    hint: `only a reboot frees ${at}`,
+  };
+}
+
 /** Takes back what an earlier start of the guest has left behind. */
 async function takeBackEarlier(system: System, uuid: string, log: Log, hung: boolean): Promise<void> {
-  system.remove(releasedPath(uuid));
-  if (readJournal(system, uuid)) {
-    log.warn("an earlier start was never taken back: doing that first");
-    await takeBack(system, uuid, log, { hung, outcome: "recovered", waitMs: EARLIER_MS });
+  const journal = readJournal(system, uuid);
+  if (journal && qemuRuns(system, uuid)) {
+    throw new AidError("it is running, started by another libvirt daemon", "look at `ps aux | grep qemu`");
   }
-  // it could be at anything, and goes on with it when the kernel lets it
-  if (hung) {
-    throw new AidError("a program of an earlier start sits in the kernel", "only a reboot frees what it hangs at");
+  system.remove(releasedPath(uuid));
+  if (journal) {
+    log.warn("an earlier start was never taken back: doing that first");
+    const reason = whyNeverUp(journal);
+    const taken = takeBack(system, uuid, log, { hung, outcome: "recovered", waitMs: EARLIER_MS, reason });
+    await (hung ? taken.catch((left) => log.error(left.message)) : taken);
+  }
+  if (hung) refuse({ refusals: [stuckAt(readJournal(system, uuid))] });
+}
+
+/** Comes to a plan whose claims are in place, or remembers what keeps the start from that. */
+async function ready(
+  system: System,
+  domain: Domain,
+  log: Log,
+  { hung, isWanted }: { readonly hung: boolean; readonly isWanted: () => boolean },
+): Promise<Plan> {
+  try {
+    await takeBackEarlier(system, domain.uuid, log, hung);
+    return await claim(system, domain, log, isWanted);
+  } catch (error) {
+    const reason = (error as Error).message.replaceAll("\n", "; ");
+    remember(system, { ...emptyJournal(system, domain), reason }, "refused");
+    throw error;
   }
 }
+
+/**
+ * Is somebody there who will use what is handed over? Where the dispatcher has died nobody may call release: libvirt calls
+ * it while there is no journal yet, or has died too. One that libvirt had left before it could look is not wanted either.
+ */
+function wantedBy(system: System): () => boolean {
+  const dispatcher = system.parent();
+  const orphan = nameOf(system, dispatcher) === "qemu" && parentOf(system, dispatcher) === 1 && !isLibvirt(system, 1);
+  return () => !orphan && system.parent() === dispatcher;
+}
+
+const nobody = () => new AidError("libvirt's hook has ended, and nobody waits for the guest", "start it again");
 
 /** Hands the guest's functions over. */
 async function handOver(system: System, domain: Domain, log: Log, began: number): Promise<void> {
   const { uuid } = domain;
+  const isWanted = wantedBy(system);
   const lock = await lockGuest(system, uuid, PATIENCE_MS);
   try {
-    await takeBackEarlier(system, uuid, log, lock.hung);
-    const plan = await claim(system, domain, log);
+    const plan = await ready(system, domain, log, { hung: lock.hung, isWanted });
     const applying = system.now();
     try {
+      await untilNoneStarts(system);
       for await (const entry of apply(system, uuid, plan.steps, began + APPLY_MS)) {
         const how = entry.state === "skipped" ? "already so" : `${Math.round(entry.ms ?? 0)} ms`;
         log.info(`${describe(entry.step)}: ${how}`);
         if (entry.note) log.warn(entry.note);
       }
+      if (!isWanted()) throw nobody();
     } catch (failure) {
-      await rollBack(system, uuid, log, failure, began + ALL_MS);
+      await rollBack(system, domain, log, failure, began + ALL_MS);
     }
     log.info(`handed over ${plan.claims.join(", ")} in ${Math.round(system.now() - applying)} ms`);
   } finally {

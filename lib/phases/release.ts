@@ -7,8 +7,11 @@
 
 import { decided } from "../claims.ts";
 import { parseDomain } from "../domain.ts";
-import { MAX_XML } from "../event.ts";
+import { AidError } from "../errors.ts";
+import { MAX_XML, ORPHANED } from "../event.ts";
 import { lockGuest, PATIENCE_MS } from "../guest-lock.ts";
+import { remember, whyNeverUp } from "../history.ts";
+import { qemuRuns, startOf } from "../host/processes.ts";
 import { asidePath, journalPath, readJournal, readJournals, releasedPath, setAside } from "../journal.ts";
 import { openLog, rotateLog } from "../log.ts";
 import type { System } from "../system.ts";
@@ -49,6 +52,14 @@ function note(system: System, uuid: string): void {
   }
 }
 
+/** Is the guest another libvirt daemon's by now: is that one at its start, or does it run? */
+function isAnothers(system: System, uuid: string): boolean {
+  const daemon = readJournal(system, uuid)?.daemon;
+  return qemuRuns(system, uuid) || daemon !== undefined && startOf(system, daemon.pid) === daemon.start;
+}
+
+const anothers = () => new AidError("another libvirt daemon has it by now", "nothing of that one is taken back");
+
 /**
  * Main function of release-end.
  *
@@ -59,15 +70,27 @@ export function releaseEnd(system: System, args: readonly string[]): Promise<num
   return guarded(system, args, async (guest) => {
     const end = system.now() + ALL_MS;
     const log = openLog(system, guest);
+    const orphaned = args[3] === ORPHANED;
+    const mayGo = (uuid: string) => !orphaned || !isAnothers(system, uuid);
     for (const { uuid, devices } of await released(system, guest)) {
-      note(system, uuid);
+      if (!orphaned) note(system, uuid);
       await ensureViews(system);
       if (!devices && !system.info(journalPath(uuid)) && !system.info(asidePath(uuid))) continue;
-      const lock = await lockGuest(system, uuid, PATIENCE_MS);
+      // another daemon's program, which may be there in place of ours, is let come to its end
+      const lock = await lockGuest(system, uuid, orphaned ? ALL_MS : PATIENCE_MS, () => mayGo(uuid));
+      if (!lock) throw anothers();
       try {
-        if (readJournal(system, uuid)) {
+        if (!mayGo(uuid)) throw anothers();
+        const journal = readJournal(system, uuid);
+        if (journal) {
+          const reason = orphaned ? "libvirt went away while it was prepared" : whyNeverUp(journal, args[3]);
+          if (reason !== undefined) {
+            log.warn(`the start has failed: ${reason}`);
+            // already now: what hangs leaves us no later, and a reboot leaves nothing of the journal
+            remember(system, { ...journal, reason }, "failed");
+          }
           const waitMs = end - system.now();
-          await takeBack(system, uuid, log, { hung: lock.hung, outcome: "returned", waitMs });
+          await takeBack(system, uuid, log, { hung: lock.hung, outcome: "returned", waitMs, reason });
         } else if (system.info(asidePath(uuid))) {
           throw setAside(uuid);
         } // else it was refused, or was recovered meanwhile

@@ -41,6 +41,7 @@ const WARNINGS: readonly Check[] = [
   warnings.littleMemory,
   warnings.variant,
   warnings.unknownFiles,
+  warnings.noRestart,
 ];
 
 /** All refusals and all warnings. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { CONFIG_FILE } from "../config.ts";
 import { isDisplay } from "../host/pci.ts";
 import { type Check, few } from "./finding.ts";
 import { PLAIN_DRIVER } from "./targets.ts";
@@ -40,6 +41,16 @@ export const variant: Check = ({ host, targets }) =>
       reason: `libvirt 10 and newer would choose ${host.variants[fn.address]} for ${fn.address}`,
       hint: `<driver model='${host.variants[fn.address]}'/> in its <hostdev> says which one you want`,
     }));
+
+/** What the config wants needs a display manager, and a card for it. */
+export const noRestart: Check = ({ desktop, leave }) => {
+  if (!desktop.restart || !leave.desktop || leave.manager?.again) return [];
+  const why = leave.manager ? "no card of the host is left for it" : "no display manager runs it";
+  return [{
+    reason: `the desktop does not start again while the guest runs: ${why}`,
+    hint: `<desktop restart="yes"/> in ${CONFIG_FILE} is for hosts with a second card and a display manager`,
+  }];
+};
 
 /** A file server that does not answer may keep QEMU waiting too. */
 export const unknownFiles: Check = ({ host }) => {

@@ -1,5 +1,5 @@
 import { AidError, failureOf } from "../errors.ts";
-import type { StepKind, UnloadModule } from "../step.ts";
+import type { StepKind, Unbind, UnloadModule } from "../step.ts";
 import type { System } from "../system.ts";
 import { goHome } from "./go-home.ts";
 import { modprobe } from "./load-module.ts";
@@ -14,15 +14,23 @@ function isLoaded(system: System, module: string): boolean {
   return system.info(`/sys/module/${module}/refcnt`) !== undefined;
 }
 
+/** A card of the same driver that does not go: rmmod asks no card whether it minds, only who has it open. */
+function strangerOn(system: System, functions: readonly Unbind[]): string | undefined {
+  return functions.flatMap(({ driver }) => system.list(`/sys/bus/pci/drivers/${driver}`))
+    .find((name) => /^[0-9a-f]{4,}:/.test(name) && !functions.some(({ address }) => address === name));
+}
+
 /** See {@linkcode UnloadModule}. */
 export const unloadModule: StepKind<UnloadModule> = {
   describe: (step) => `unload ${step.module}`,
-  addresses: ({ functions = [] }) => functions.map(({ address }) => address),
+  addresses: ({ functions }) => functions.map(({ address }) => address),
   shared: (step) => `module ${step.module}`,
   look: (system, step) => ({ already: !isLoaded(system, step.module) }),
-  async apply(system, { module }, _before, timeoutMs) {
+  async apply(system, { module, functions }, _before, timeoutMs) {
     const end = system.now() + timeoutMs;
     for (let reason = "there was no time";;) {
+      const stranger = strangerOn(system, functions);
+      if (stranger) throw new AidError(`${stranger} has come back to the driver meanwhile`, "start it again");
       const left = end - system.now();
       if (left <= 0) throw new AidError(`rmmod ${module}: ${reason}`, "look at `lsmod` and at who uses the card");
       const failure = failureOf(await system.run({ program: RMMOD, args: ["--", module], timeoutMs: left }));
@@ -34,7 +42,7 @@ export const unloadModule: StepKind<UnloadModule> = {
       await system.until(() => now() !== users, Math.min(RETRY_MS, Math.max(end - system.now(), 0)));
     }
   },
-  async undo(system, { module, functions = [] }, _before, timeoutMs) {
+  async undo(system, { module, functions }, _before, timeoutMs) {
     // NVIDIA's module does not stay loaded without a card (docs/vfio.md M9): it comes back with its first one
     for (const one of functions) await goHome(system, one, timeoutMs);
     await modprobe(system, module, timeoutMs);

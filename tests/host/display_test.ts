@@ -53,9 +53,10 @@ const TABLE: readonly (readonly [Machine, ...Display[]])[] = [
   ],
 ];
 
-/** A function on which the host shows nothing. */
+/** A function with a card on which the host shows nothing. */
 function plain(address: string): Display {
-  return { address, bootVga: false, console: false, firmware: [], connected: [], unload: [], needed: [], sharing: [] };
+  const nothing = { firmware: [], connected: [], unload: [], needed: [], sharing: [] };
+  return { address, card: true, bootVga: false, console: false, ...nothing };
 }
 
 for (const [machine, ...displays] of TABLE) {
@@ -68,7 +69,7 @@ Deno.test("displays: those without a driver, and with vfio, show nothing and hav
   const host = hostOf({ ...singleNvidia, units: [] });
   const gpu = host.pci.at(GPU);
   host.pci.unbind(gpu);
-  const left = { ...plain(GPU), bootVga: true };
+  const left = { ...plain(GPU), card: false, bootVga: true };
   assertEquals(await displayOf(host, GPU), { ...left, console: true, firmware: [EFI] });
   host.modules.load("vfio_pci");
   host.pci.bind(gpu, "vfio-pci");

@@ -1,8 +1,9 @@
 /** What a process belongs to where its control group does not tell: by the processes that it comes from. */
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { inSession, ownerName, ownerOf } from "../../lib/host/owners.ts";
 import { hostOf, on } from "../on-host.ts";
+import { serveSeat, withTty } from "../simulated/desktops/tty.ts";
 import { singleGpu } from "../simulated/gpu-machines.ts";
 import { OTHER_INITS, withInit } from "../simulated/inits.ts";
 import type { SimulatedHost } from "../simulated/host.ts";
@@ -56,4 +57,33 @@ for (const init of OTHER_INITS) {
       assertEquals(owner, init === "OpenRC" ? "display-manager" : "lightdm");
     });
   });
+}
+
+/** What all of a compositor's programs belong to, and who has opened the card for it. */
+const SEATS = {
+  logind: { owner: "session 1", opener: /^(systemd-logind\.service|elogind-daemon)$/ },
+  seatd: { owner: "the login on tty1", opener: /^seatd(\.service)?$/ },
+} as const;
+
+for (const init of ["systemd", ...OTHER_INITS] as const) {
+  for (const [seat, { owner, opener }] of Object.entries(SEATS) as [keyof typeof SEATS, typeof SEATS.logind][]) {
+    Deno.test(`owner: on ${init} with ${seat} a compositor on a text console, and what it has started by double forks`, async () => {
+      const card = "0000:03:00.0";
+      const host = hostOf(withTty(singleGpu, { init, seat, program: "sway", login: "by itself" }, card));
+      await on(host, async (system) => {
+        const forks = () => [...host.processes.all.values()].some(({ spec }) => spec.comm === "(fork)");
+        await system.until(() => !forks(), 1_000);
+        if (seat === "seatd") serveSeat(host, "/dev/dri/card0");
+        const names = new Map(
+          host.pci.users(host.pci.at(card)).map((
+            pid,
+          ) => [host.processes.all.get(pid)!.spec.comm, ownerName(ownerOf(system, pid))]),
+        );
+        const daemon = [...names.keys()].find((comm) => /logind|seatd/.test(comm))!;
+        assertMatch(names.get(daemon)!, opener);
+        names.delete(daemon);
+        assertEquals([...names], [["sway", owner], ["foot", owner], ["mpv", owner]]);
+      });
+    });
+  }
 }

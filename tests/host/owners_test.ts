@@ -17,6 +17,7 @@ const TABLE: readonly (readonly [text: string, name: string])[] = [
   [`0::${user}/user@1000.service/session.slice/pipewire.service`, "pipewire.service of user 1000"],
   [`0::${user}/user@1000.service/init.scope`, "init.scope of user 1000"],
   [`0::/system.slice/gdm.service`, "gdm.service"],
+  [`0::/system.slice/seatd.service`, "seatd.service"],
   [`0::/system.slice/system-getty.slice/getty@tty1.service`, "getty@tty1.service"],
   [`0::/system.slice/docker.service/payload`, "docker.service"],
   [`0::/machine.slice/machine-qemu\\x2d1\\x2dwin11.scope/libvirt/emulator`, "a guest"],

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { untilLit } from "./screen.ts";
 import type { Host } from "./host.ts";
+import { untilSeen } from "./screen.ts";
 
 /** A desktop on the primary card. */
 export interface Desktop {
@@ -13,6 +13,10 @@ export interface Desktop {
   readonly setUp: string;
   /** Name of the program that shows it. */
   readonly program: string;
+  /** Name of the program that has opened the card: Linux 6.1 calls that one the card's master, whoever draws. */
+  readonly opener: string;
+  /** Names of all programs that have the card open then, in byte order. */
+  readonly holders: readonly string[];
 }
 
 /** Logs ann in on the first text console, and starts something there. */
@@ -31,20 +35,30 @@ systemctl restart getty@tty1`;
 /** All of them. */
 export const DESKTOPS = {
   /** A user without a display manager. */
-  startx: { setUp: autologin("startx -- -keeptty >~/startx.log 2>&1"), program: "Xorg" },
-  /** A display manager, at its login screen. */
-  xdm: { setUp: "systemctl start display-manager", program: "Xorg" },
+  startx: {
+    setUp: autologin("startx -- -keeptty >~/startx.log 2>&1"),
+    program: "Xorg",
+    opener: "systemd-logind",
+    holders: ["Xorg", "systemd", "systemd-logind"], // logind leaves a copy with systemd (docs/vfio.md 4.7)
+  },
+  /** A display manager, at its login screen: the X server is root's and has no session, so it opens the card itself. */
+  xdm: { setUp: "systemctl start display-manager", program: "Xorg", opener: "Xorg", holders: ["Xorg"] },
   /** A Wayland compositor that somebody has started on a text console. */
-  weston: { setUp: autologin("weston --backend=drm-backend.so --use-pixman --log=/tmp/weston.log"), program: "weston" },
+  weston: {
+    setUp: autologin("weston --backend=drm-backend.so --use-pixman --log=/tmp/weston.log"),
+    program: "weston",
+    opener: "systemd-logind",
+    holders: ["systemd", "systemd-logind", "weston"],
+  },
 } as const satisfies Record<string, Desktop>;
 
 /** Waits until a desktop shows itself on the primary card. */
-export async function untilShown(host: Host, { program }: Desktop, name: string): Promise<void> {
+export async function untilShown(host: Host, { program, opener }: Desktop, name: string): Promise<void> {
   await host.until(`${program} at work`, `pgrep -x ${program}`);
   // COMMAND PID DEV MASTER ...: whoever has `y` there decides what the card shows
   await host.until(
-    `${program} as the card's master`,
-    `awk '$4 == "y" { print $1 }' /sys/kernel/debug/dri/0*/clients | grep -q .`,
+    `${opener} as the card's master`,
+    `[ "$(awk '$4 == "y" { print $1 }' /sys/kernel/debug/dri/0*/clients)" = ${opener} ]`,
   );
-  await untilLit(host, name);
+  await untilSeen(host, "graphics", name);
 }

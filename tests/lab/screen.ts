@@ -26,7 +26,21 @@ export async function picture(host: Host, name: string): Promise<number> {
   return lit(await Deno.readFile(ppm));
 }
 
-/** Waits until the screen shows something. */
-export async function untilLit(host: Host, name: string): Promise<void> {
-  await until(`something on the screen: ${name}`, async () => await picture(host, name) > 0.0001);
+/**
+ * What the screen may show, by the least and the most of its points that are not black: a login prompt is one in a
+ * thousand, a console full of messages one in eighty; the login of xdm is a third, a desktop with a background all.
+ */
+export const SHOWN = {
+  text: { least: 0.0005, most: 0.1 },
+  graphics: { least: 0.3, most: 1 },
+} as const;
+
+/** Waits until the screen shows that; an X server is there long before its first client has drawn. */
+export async function untilSeen(host: Host, what: keyof typeof SHOWN, name: string): Promise<void> {
+  const { least, most } = SHOWN[what];
+  const seen = async () => {
+    const share = await picture(host, name);
+    return share >= least && share <= most;
+  };
+  await until(`${what} on the screen: ${name}`, seen, 180);
 }

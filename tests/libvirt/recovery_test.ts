@@ -87,7 +87,11 @@ Deno.test("a start that hangs in the kernel, and libvirtd is killed: recovery le
   await machine.stopLibvirtd("KILL");
   await start;
   await machine.startLibvirtd();
-  await until("the end of the recovery", () => machine.journals[0]?.state === "failed");
+  await until(
+    "the end of the recovery, which gives a phase as long as a dispatcher does",
+    () => machine.journals[0]?.state === "failed",
+    120,
+  );
   assertEquals(Object.keys(machine.changed), [GPU]);
   assertEquals(machine.journals[0]!.claims, [GPU]);
 

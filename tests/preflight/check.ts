@@ -28,16 +28,19 @@ export interface Case {
   readonly claims?: Readonly<Record<string, string>>;
   /** The reasons that are to be found; none: the check is content. */
   readonly says?: readonly string[];
+  /** The hints beside them, where they differ with the case. */
+  readonly hints?: readonly string[];
 }
 
 /** Makes a test of each case. */
 export function testCheck(name: string, check: Check, cases: readonly Case[]): void {
   assert(cases.some(({ says }) => says) && cases.some(({ says }) => !says), `${name}: both ways`);
-  for (const { what, guest, machine, config, change, claims = {}, says = [] } of cases) {
+  for (const { what, guest, machine, config, change, claims = {}, says = [], hints } of cases) {
     Deno.test(`${name}: ${what}: ${says.length > 0 ? "said" : "all is well"}`, async () => {
       const facts = await factsOf(guest, machine, { ...DEFAULT_CONFIG, ...config }, change);
       const findings = check({ ...facts, host: { ...facts.host, claims } });
       assertEquals(findings.map(({ reason }) => reason), says);
+      if (hints) assertEquals(findings.map(({ hint }) => hint), hints);
       for (const { reason, hint } of findings) {
         assert(hint.length > 10 && !/\.$/.test(reason) && !/\n/.test(reason + hint), `${reason}: ${hint}`);
       }

@@ -1,6 +1,11 @@
+import { assertEquals } from "@std/assert";
+import { type Config, DEFAULT_CONFIG } from "../../lib/config.ts";
 import * as warnings from "../../lib/preflight/warnings.ts";
-import { GPU, NIC, SOUND } from "../on-host.ts";
+import { factsOf, GPU, NIC, SOUND } from "../on-host.ts";
+import { type DesktopName, withDesktop } from "../simulated/desktops.ts";
+import { hybrid, singleGpu } from "../simulated/gpu-machines.ts";
 import type { SimulatedHost } from "../simulated/host.ts";
+import type { Machine } from "../simulated/machine.ts";
 import { server, workstation } from "../simulated/machines.ts";
 import { testCheck } from "./check.ts";
 
@@ -70,6 +75,20 @@ testCheck("variant", warnings.variant, [
     change: alias,
   },
 ]);
+
+const CARD = "0000:03:00.0";
+const RESTART: Config = { ...DEFAULT_CONFIG, desktop: { ...DEFAULT_CONFIG.desktop, restart: true } };
+const NOT_AGAIN = "the desktop does not start again while the guest runs: ";
+
+Deno.test("noRestart: the desktop cannot start again without a second card, or without a display manager", async () => {
+  const says = async (machine: Machine, desktop: DesktopName, config: Config) =>
+    warnings.noRestart(await factsOf({ pci: [CARD] }, withDesktop(machine, desktop, CARD), config))
+      .map(({ reason }) => reason);
+  assertEquals(await says(singleGpu, "gnome", RESTART), [`${NOT_AGAIN}no card of the host is left for it`]);
+  assertEquals(await says(hybrid, "startx", RESTART), [`${NOT_AGAIN}no display manager runs it`]);
+  assertEquals(await says(hybrid, "gnome", RESTART), []);
+  assertEquals(await says(singleGpu, "gnome", DEFAULT_CONFIG), []);
+});
 
 const disk = { devices: "<disk type='file'><source file='/nfs/a'/></disk>" };
 testCheck("unknownFiles", warnings.unknownFiles, [

@@ -14,14 +14,17 @@ import type { ProcessSpec } from "../simulated/machine.ts";
 import { World } from "./world.ts";
 
 const CARD = "0000:03:00.0";
-const XML = guestXml({ name: "win11", pci: [CARD, "0000:03:00.1"] });
+const SOUND = "0000:03:00.1";
+const XML = guestXml({ name: "win11", pci: [CARD, SOUND] });
+const CHROOT = `<service name="chroot.service"/> in /etc/virt-aid/config.xml`;
 const NVIDIA = guestXml({ name: "win11", pci: ["0000:01:00.0", "0000:01:00.1"] });
 
-/** The start is refused by what is said, and no display manager was stopped, no session ended. */
-async function refused(world: World, xml: string, text: string): Promise<void> {
+/** The start is refused by what is said, with that hint, and no display manager was stopped, no session ended. */
+async function refused(world: World, xml: string, text: string, hint: string): Promise<void> {
   const { state, says } = await world.libvirt.start(xml);
   assertEquals([state, world.host.harms], ["shut off", []], says);
   assertStringIncludes(says, text);
+  assertStringIncludes(says, `\nhint: ${hint}\n`);
   assert(!/stop (gdm|sddm)|end (the )?(session|login)/.test(world.log), world.log);
 }
 
@@ -36,14 +39,16 @@ for (
     const cgroup = "/system.slice/chroot.service";
     const stranger = world.host.processes.spawn({ pid: 812, comm: "cuda", args: ["cuda"], uid: 1000, cgroup });
     world.host.processes.open(stranger, `/srv/chroot${node}`, node);
-    await refused(world, xml, `held by cuda (pid 812, user ann) through ${node}`);
+    const held = `held by cuda (pid 812, user ann) through ${node}, of chroot.service`;
+    await refused(world, xml, held, "`systemctl stop chroot.service`, or have every start do so: " + CHROOT);
   });
 }
 
 Deno.test("a module that needs the driver's and does not go with it is known before", async () => {
   const modules = [...singleNvidia.modules!, { name: "nvidia_fs", needs: ["nvidia"], loaded: true }];
   const world = new World(withDesktop({ ...singleNvidia, modules }, "gnome", "0000:01:00.0"));
-  await refused(world, NVIDIA, "nvidia_fs keeps the driver of 0000:01:00.0 loaded");
+  const hint = "unload it (rmmod nvidia_fs), and keep it from being loaded at boot";
+  await refused(world, NVIDIA, "nvidia_fs keeps the driver of 0000:01:00.0 loaded", hint);
 });
 
 Deno.test("a session of which nobody knows who would start it again does not end, unless its service is named", async () => {
@@ -52,7 +57,10 @@ Deno.test("a session of which nobody knows who would start it again does not end
   const units = gnome.units!.map((unit) => ({ ...unit, name: rename(unit.name), aliases: undefined }));
   const sessions = gnome.sessions!.map((one) => ({ ...one, unit: one.unit && rename(one.unit) }));
   const machine = { ...gnome, units, sessions };
-  await refused(new World(machine), XML, "nobody knows which service has started session 2 of ann");
+  const hint =
+    `put <service name="NAME"/> into /etc/virt-aid/config.xml, where NAME is the service that starts the desktop`;
+  const unknown = "nobody knows which service has started session 2 of ann: name it as <service>";
+  await refused(new World(machine), XML, `through /dev/dri/card0; ${unknown}`, hint);
   const world = new World(machine);
   const config = "<virt-aid><service name='my-login.service'/></virt-aid>";
   world.host.tree.file("/etc/virt-aid/config.xml", config);
@@ -68,7 +76,8 @@ Deno.test("a login that init itself would repeat at once does not end: init of O
     const parent = pids.get(spec.startedBy ?? "") ?? 1;
     pids.set(spec.comm, world.host.processes.spawn({ ...spec, startedBy: undefined, parent, cgroup: "/" }).pid);
   }
-  await refused(world, XML, "ann is logged in on tty1 by itself, and would be again at once");
+  const hint = "take the automatic login there away, then log out there";
+  await refused(world, XML, "ann is logged in on tty1 by itself, and would be again at once", hint);
 });
 
 Deno.test("a text login that has only sound open is not ended with the desktop of somebody else", async () => {
@@ -79,7 +88,9 @@ Deno.test("a text login that has only sound open is not ended with the desktop o
   ];
   const bob = { id: "7", uid: 1001, user: "bob", seat: "seat0", class: "user", type: "tty", tty: "tty3" } as const;
   const sessions = [...kde.sessions!, { ...bob, service: "login", processes }];
-  await refused(new World({ ...kde, sessions }), XML, "held by mpg123");
+  const world = new World({ ...kde, sessions });
+  const end = `end mpg123, then start the guest again; <desktop holders="terminate"/> in /etc/virt-aid/config.xml`;
+  await refused(world, XML, "held by mpg123", `${end} has every start do so`);
 });
 
 Deno.test("a user's own service on another card goes alone: the desktop does not use that card", async () => {
@@ -92,4 +103,20 @@ Deno.test("a user's own service on another card goes alone: the desktop does not
   assert(!world.log.includes("stop sddm.service"));
   await world.libvirt.stop("win11");
   assertEquals([state(), world.host.harms], ["active", []], world.log);
+});
+
+Deno.test("a crowd of programs does not hide that the guest's disk is missing, too", async () => {
+  const world = new World(withDesktop(singleGpu, "gnome", CARD));
+  for (let n = 1; n <= 9; n++) {
+    const spec = {
+      comm: `program-${n}`,
+      args: [`program-${n}`],
+      uid: 1000,
+      open: ["/dev/dri/card0", "/dev/dri/renderD128"],
+    };
+    world.host.processes.spawn(spec);
+  }
+  const devices = "<disk type='file' device='cdrom'><source file='/srv/none.iso'/></disk>";
+  const { says } = await world.libvirt.start(guestXml({ name: "win11", pci: [CARD, SOUND], devices }));
+  assertStringIncludes(says, "also: there is no /srv/none.iso");
 });

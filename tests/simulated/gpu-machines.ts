@@ -29,26 +29,52 @@ const board: readonly FunctionSpec[] = [
   },
 ];
 
+/** What a driver drives. */
+type Ids = Readonly<Record<string, Pick<FunctionSpec, "vendor" | "device">>>;
+
+/** Graphics of processors. */
+const PROCESSORS = {
+  i915: { vendor: "0x8086", device: "0x4680" },
+  xe: { vendor: "0x8086", device: "0x64a0" },
+  amdgpu: { vendor: "0x1002", device: "0x164e" },
+  radeon: { vendor: "0x1002", device: "0x130f" },
+} as const satisfies Ids;
+
+/** Drivers that a processor's graphics may have. */
+export type Processor = keyof typeof PROCESSORS;
+
 /** The graphics of a processor. */
-const igpu: FunctionSpec = {
-  ...{ address: "0000:00:02.0", class: "0x030000", vendor: "0x8086", device: "0x4680" },
-  driver: "i915",
+const processor = (driver: Processor): FunctionSpec => ({
+  ...{ address: "0000:00:02.0", class: "0x030000", ...PROCESSORS[driver] },
+  driver,
   group: 0,
   bootVga: true,
   firmware: "simple-framebuffer",
   drm: { card: 0, render: 128, fb: 0, i2c: [0, 1], connectors: [{ name: "eDP-1", connected: true }] },
-};
+});
 
-/** A Radeon RX 7900 behind its own switch, and its sound. */
-function radeon(card: number, more: Partial<FunctionSpec>): FunctionSpec[] {
+/** Cards beside NVIDIA's own. */
+const CARDS = {
+  amdgpu: { vendor: "0x1002", device: "0x744c" },
+  radeon: { vendor: "0x1002", device: "0x6819" },
+  i915: { vendor: "0x8086", device: "0x56a0" },
+  xe: { vendor: "0x8086", device: "0xe20b" },
+  nouveau: { vendor: "0x10de", device: "0x1c03" },
+} as const satisfies Ids;
+
+/** Drivers that a card may have. */
+export type Driver = keyof typeof CARDS | "nvidia";
+
+/** A card behind its own switch, and its sound. */
+function ordinary(driver: keyof typeof CARDS, card: number, more: Partial<FunctionSpec>): FunctionSpec[] {
   const above = "0000:02:00.0";
   return [
     bridge("0000:00:01.0", 1),
     bridge("0000:01:00.0", 12, "0000:00:01.0"),
     bridge(above, 13, "0000:01:00.0"),
     {
-      ...{ address: "0000:03:00.0", class: "0x030000", vendor: "0x1002", device: "0x744c" },
-      driver: "amdgpu",
+      ...{ address: "0000:03:00.0", class: "0x030000", ...CARDS[driver] },
+      driver,
       group: 14,
       above,
       drm: {
@@ -58,7 +84,7 @@ function radeon(card: number, more: Partial<FunctionSpec>): FunctionSpec[] {
       ...more,
     },
     {
-      ...{ address: "0000:03:00.1", class: "0x040300", vendor: "0x1002", device: "0xab30" },
+      ...{ address: "0000:03:00.1", class: "0x040300", vendor: CARDS[driver].vendor, device: "0xab30" },
       driver: "snd_hda_intel",
       group: 15,
       above,
@@ -110,36 +136,44 @@ const persistenced = {
   }],
 } as const;
 
-/** One card, an AMD one, whose driver keeps a reference to its module (docs/vfio.md M7). */
-export const singleGpu: Machine = {
-  name: "single-gpu",
-  iommu: true,
-  functions: [...board, ...radeon(0, { bootVga: true, firmware: "simple-framebuffer" })],
-  ...input,
-  mounts,
-  routes: ["enp5s0"],
-  modules: [{ name: "amdgpu", internal: 1 }],
+/** What a driver's cards bring with them. amdgpu keeps a reference to its module (docs/vfio.md M7). */
+const BESIDE: Partial<Record<Driver, Pick<Machine, "modules" | "units">>> = {
+  amdgpu: { modules: [{ name: "amdgpu", internal: 1 }] },
+  nvidia: { modules: NVIDIA, units: [persistenced] },
 };
 
-/** One card, on NVIDIA's driver; the text console is on the firmware's picture. */
-export const singleNvidia: Machine = {
-  ...singleGpu,
-  name: "single-nvidia",
-  functions: [...board, ...geforce(0, { bootVga: true, firmware: "efi-framebuffer" })],
-  modules: NVIDIA,
-  units: [persistenced],
-};
+/** A machine with a card, and perhaps with a processor's graphics before it. */
+function machine(driver: Driver, processors: readonly Processor[], more: Partial<FunctionSpec>): Machine {
+  const card = driver === "nvidia" ? geforce(processors.length, more) : ordinary(driver, processors.length, more);
+  const beside = [driver, ...processors].map((name) => BESIDE[name]);
+  return {
+    name: ["machine with", ...processors, driver].join(" "),
+    iommu: true,
+    functions: [...board, ...processors.map(processor), ...card],
+    ...input,
+    mounts,
+    routes: ["enp5s0"],
+    modules: beside.flatMap((its) => its?.modules ?? []),
+    units: beside.flatMap((its) => its?.units ?? []),
+  };
+}
 
-/** The processor's graphics with the screen of a laptop, and an AMD card beside it. */
-export const hybrid: Machine = {
-  ...singleGpu,
-  name: "hybrid",
-  functions: [...board, igpu, ...radeon(1, {})],
-};
+/** One card; with NVIDIA's driver the text console is on the firmware's picture. */
+export function single(driver: Driver): Machine {
+  const firmware = driver === "nvidia" ? "efi-framebuffer" : "simple-framebuffer";
+  return machine(driver, [], { bootVga: true, firmware });
+}
 
+/** The processor's graphics with the screen of a laptop, and a card beside it. */
+export function pair(graphics: Processor, driver: Driver): Machine {
+  return machine(driver, [graphics], {});
+}
+
+/** One card, an AMD one. */
+export const singleGpu: Machine = { ...single("amdgpu"), name: "single-gpu" };
+/** One card, on NVIDIA's driver. */
+export const singleNvidia: Machine = { ...single("nvidia"), name: "single-nvidia" };
+/** Intel's graphics, and an AMD card beside them. */
+export const hybrid: Machine = { ...pair("i915", "amdgpu"), name: "hybrid" };
 /** The same with a card on NVIDIA's driver. */
-export const hybridNvidia: Machine = {
-  ...singleNvidia,
-  name: "hybrid-nvidia",
-  functions: [...board, igpu, ...geforce(1, {})],
-};
+export const hybridNvidia: Machine = { ...pair("i915", "nvidia"), name: "hybrid-nvidia" };

@@ -8,7 +8,7 @@ import type { SimulatedHost } from "../simulated/host.ts";
 import { look, take, takeBack } from "./step.ts";
 
 const NODE = "/dev/nvidia-uvm";
-const STEP: Step = { kind: "unload-module", module: "nvidia_uvm", limitMs: 10_000 };
+const STEP: Step = { kind: "unload-module", module: "nvidia_uvm", functions: [], limitMs: 10_000 };
 const SMI = { comm: "nvidia-smi", args: ["/usr/bin/nvidia-smi"], open: [NODE] } as const;
 
 /** A host whose card nobody has open. */

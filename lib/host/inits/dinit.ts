@@ -66,5 +66,6 @@ export const dinit: Init = {
     return !(loaded.get("boot")?.wanted ?? [...loaded.values()].some(({ wanted }) => wanted));
   },
   status: (service) => `dinitctl status ${bareName(service)}`,
+  stopCommand: (service) => `dinitctl stop ${bareName(service)}`,
   gettys: (tty) => [`agetty-${tty}`, tty],
 };

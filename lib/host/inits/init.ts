@@ -63,6 +63,8 @@ export interface Init {
   isStopping(system: System): Promise<boolean>;
   /** What a person can run to see how a service is. */
   status(service: string): string;
+  /** What a person can run to stop one. */
+  stopCommand(service: string): string;
   /** Names that the service of the login prompt on a terminal, `tty1`, may have. */
   gettys(tty: string): readonly string[];
   /** Has failures of a service forgotten, where they are counted. */

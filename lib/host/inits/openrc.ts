@@ -175,5 +175,6 @@ export const openrc: Init = {
   isStopping: (system) =>
     Promise.resolve(/^(shutdown|reboot|single)$/.test(system.read(`${STATE}/softlevel`)?.trim() ?? "")),
   status: (service) => `rc-service ${bareName(service)} status`,
+  stopCommand: (service) => `rc-service ${bareName(service)} stop`,
   gettys: (tty) => [`agetty.${tty}`, `getty.${tty}`],
 };

@@ -68,5 +68,6 @@ export const runit: Init = {
   isStopping: (system) =>
     Promise.resolve(withArguments(system, "/etc/runit/3").some((pid) => parentOf(system, pid) === 1)),
   status: (service) => `sv status ${bareName(service)}`,
+  stopCommand: (service) => `sv down ${bareName(service)}`,
   gettys: (tty) => [`agetty-${tty}`, `getty-${tty}`],
 };

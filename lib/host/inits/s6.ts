@@ -87,5 +87,6 @@ export const s6: Init = {
     return Promise.resolve(stage3.some((pid) => byInit(parentOf(system, Number(pid)))));
   },
   status: (service) => `s6-svstat /run/service/${bareName(service)}`,
+  stopCommand: (service) => `s6-rc -d change ${bareName(service)}`,
   gettys: (tty) => [`agetty-${tty}`, tty],
 };

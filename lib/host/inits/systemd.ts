@@ -56,6 +56,7 @@ export const systemd: Init = {
     return new TextDecoder().decode(result.stdout).trim() === "stopping";
   },
   status: (service) => `systemctl status ${service}`,
+  stopCommand: (service) => `systemctl stop ${service}`,
   gettys: (tty) => [`getty@${tty}.service`],
   async resetFailed(system, service, user) {
     await ask(system, SYSTEMCTL, [...inManager(user), "reset-failed", "--", service]);

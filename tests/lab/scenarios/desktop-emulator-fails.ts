@@ -1,10 +1,10 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import { setUp } from "../desktop-life.ts";
 import { DESKTOPS, untilShown } from "../desktops.ts";
 import type { Scenario } from "../scenario.ts";
 
 export const scenario: Scenario = {
-  what: "QEMU does not start when the desktop has gone: the desktop comes back by itself",
+  what: "QEMU does not start when the desktop has gone: the desktop comes back by itself, and knows why",
   async run(host) {
     await setUp(host, DESKTOPS.startx);
     const guest = await host.guest(["primary"], { emulator: ["-device", "no-such-device"] });
@@ -18,5 +18,7 @@ export const scenario: Scenario = {
       ["returned"],
       [],
     ]);
+    const why = `failed: the guest did not come up; /var/log/libvirt/qemu/${guest.name}.log may say why`;
+    assertStringIncludes(await host.must("virt-aid recover"), why);
   },
 };
