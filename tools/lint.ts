@@ -14,6 +14,7 @@ const LAYERS: readonly (readonly string[])[] = [
     "lib/undo.ts",
     "lib/recover.ts",
     "lib/claims.ts",
+    "lib/look.ts",
     "lib/guest-lock.ts",
     "lib/history.ts",
     "lib/returned.ts",

@@ -7,7 +7,7 @@ import { ownerName } from "../host/owners.ts";
 import { qemuRuns, startOf } from "../host/processes.ts";
 import { lastFailure } from "../history.ts";
 import { type Journal, JOURNALS, readJournals } from "../journal.ts";
-import { look, stuckAt } from "../phases/prepare.ts";
+import { look, stuckAt } from "../look.ts";
 import type { Plan } from "../plan.ts";
 import type { Finding } from "../preflight/finding.ts";
 import { describe } from "../steps/mod.ts";

@@ -5,15 +5,12 @@
  */
 
 import { apply } from "../apply.ts";
-import { awayOf, claimsOf, decided, everAway, others, unknownClaims } from "../claims.ts";
-import { readConfig } from "../config-file.ts";
+import { decided, unknownClaims } from "../claims.ts";
 import { type Domain, parseDomain } from "../domain.ts";
 import { AidError, hintOf } from "../errors.ts";
 import { MAX_XML } from "../event.ts";
 import { lockGuest, PATIENCE_MS } from "../guest-lock.ts";
 import { remember, whyNeverUp } from "../history.ts";
-import { readHost } from "../host/mod.ts";
-import { driverOf } from "../host/pci.ts";
 import { isLibvirt, nameOf, parentOf, qemuRuns } from "../host/processes.ts";
 import {
   type Journal,
@@ -26,11 +23,11 @@ import {
   saveJournal,
 } from "../journal.ts";
 import { type Log, openLog } from "../log.ts";
-import { type Plan, planStart, questionFor } from "../plan.ts";
-import type { Finding } from "../preflight/finding.ts";
+import { look, stuckAt } from "../look.ts";
+import type { Plan } from "../plan.ts";
 import { daemonOf } from "../recover.ts";
 import { untilNoneStarts } from "../returned.ts";
-import { describe, kindOf } from "../steps/mod.ts";
+import { describe } from "../steps/mod.ts";
 import type { System } from "../system.ts";
 import { takeBack } from "../undo.ts";
 import { ensureViews } from "../views.ts";
@@ -57,33 +54,6 @@ function refuse({ refusals }: Pick<Plan, "refusals">): never {
 function emptyJournal(system: System, { name, uuid }: Domain, claims: readonly string[] = []): Journal {
   const began = system.date().toISOString();
   return { version: 1, guest: { name, uuid }, daemon: daemonOf(system), began, state: "applying", claims, entries: [] };
-}
-
-/** What was seen of the host. */
-export interface Look {
-  /** Has a function changed hands since? */
-  isOld(): boolean;
-  /** The plan, by the journals of the moment. */
-  plan(): Plan;
-}
-
-/**
- * Looks at the host. Gives what plans a start by that and by the journals of the moment: the same for a start and for a
- * person who asks.
- *
- * @throws {AidError} If the config or the host cannot be read.
- */
-export async function look(system: System, domain: Domain): Promise<Look> {
-  const config = readConfig(system);
-  const earlier = awayOf(others(system, domain.uuid));
-  const host = await readHost(system, questionFor(domain, config));
-  return {
-    isOld: () => Object.values(host.functions).some(({ address, driver }) => driverOf(system, address) !== driver),
-    plan() {
-      const journals = others(system, domain.uuid);
-      return planStart(domain, config, { ...host, claims: claimsOf(journals) }, everAway(earlier, awayOf(journals)));
-    },
-  };
 }
 
 /** Plans, and puts the journal with its claims in place; nobody else decides meanwhile. */
@@ -133,19 +103,6 @@ async function rollBack(
     );
   }
   throw new AidError(`${message}; everything was put back`, hint);
-}
-
-/** Why nothing can be handed over: something of an earlier start sits in the kernel, and goes on when that lets it. */
-export function stuckAt(journal: Journal | undefined): Finding {
-  const step = journal?.entries.find(({ state }) => state === "hung")?.step;
-  if (!step) {
-    return { reason: "a program of an earlier start sits in the kernel", hint: "only a reboot frees what it hangs at" };
-  }
-  const at = kindOf(step)?.addresses?.(step).join(" and ") || "what it hangs at";
-  return {
-    reason: `${describe(step)} of an earlier start hangs in the kernel`,
-    hint: `only a reboot frees ${at}`,
-  };
 }
 
 /** Takes back what an earlier start of the guest has left behind. */
