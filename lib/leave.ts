@@ -17,6 +17,8 @@ export interface Staying {
   readonly holder: Holder;
   /** Why it does not go with the desktop, where that is worth saying. */
   readonly why?: string;
+  /** It shows a session of which nobody knows what starts it. */
+  readonly orphan?: true;
 }
 
 /** Who goes. */
@@ -56,13 +58,14 @@ export interface Leave {
 type Fate =
   | { readonly goes: "with others" }
   | ({ readonly goes: "unit" } & Leave["units"][number])
-  | { readonly goes: "not"; readonly why?: string };
+  | { readonly goes: "not"; readonly why?: string; readonly orphan?: true };
 
 const WITH_OTHERS: Fate = { goes: "with others" };
 
 /** It belongs to a session of which nobody knows who would start it again. */
 function unknownOf({ id, user }: Session): Fate {
-  return { goes: "not", why: `nobody knows which service has started session ${id} of ${user}: name it as <service>` };
+  const why = `nobody knows which service has started session ${id} of ${user}: name it as <service>`;
+  return { goes: "not", why, orphan: true };
 }
 
 /** Decides about one holder. */
@@ -135,7 +138,7 @@ export function leaveOf(question: Question): Leave {
     if (fate.goes !== "not") continue;
     const may = policy.holders === "terminate" && holder.node !== undefined && !stays(holder.owner);
     if (may) processes.set(holder.pid, holder);
-    else staying.push({ holder, why: fate.why });
+    else staying.push({ holder, why: fate.why, orphan: fate.orphan });
   }
   const stops = manager && (desktop || early)
     ? { name: manager.name, again: early || left && policy.restart }

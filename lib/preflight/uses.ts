@@ -89,9 +89,6 @@ const REMEDIES: Readonly<Record<Owner["kind"], (group: Group) => string>> = {
 /** Could it not be looked into, or was it gone before it was asked for its name? */
 const unseen = ({ node, name }: Holder) => node === undefined || name === "?";
 
-/** Does nobody know what starts the session that it is in? lib/leave.ts says so. */
-const isOrphan = ({ why }: Staying) => why?.endsWith("name it as <service>") ?? false;
-
 /** The same, also for those that are not told by what they belong to. */
 function remedyFor(group: Group): string {
   const { holder } = group;
@@ -100,7 +97,7 @@ function remedyFor(group: Group): string {
   if (unseen(holder)) {
     return `start the guest again; if it is still there then, \`ls -l /proc/${holder.pid}/fd\` as root shows what it has open`;
   }
-  if (isOrphan(group)) {
+  if (group.orphan) {
     return `put <service name="NAME"/> into ${CONFIG_FILE}, where NAME is the service that starts the desktop`;
   }
   return REMEDIES[stays(owner) ? "host" : owner.kind](group);
@@ -119,7 +116,7 @@ function stayingOf(group: readonly Staying[], facts: Facts): Finding {
     others.length > 0 && `; also by ${few([...new Set(others)])}`,
   ];
   const names = few([...new Set(group.map((one) => one.holder.name))]);
-  return { reason: reason.filter(Boolean).join(""), hint: remedyFor({ holder, why, names, facts }) };
+  return { reason: reason.filter(Boolean).join(""), hint: remedyFor({ ...group[0]!, names, facts }) };
 }
 
 /** Whoever holds one of them goes. One line for each function and reason: no crowd of programs hides what else is wrong. */
@@ -127,7 +124,7 @@ export const noHolders: Check = (facts) => {
   const groups = Map.groupBy(facts.leave.staying, (staying) => {
     const { holder: { address, owner }, why } = staying;
     const named = owner.kind === "service" || owner.kind === "login" ? ownerName(owner) : owner.kind;
-    return [address, unseen(staying.holder), isOrphan(staying) || named, why].join(" ");
+    return [address, unseen(staying.holder), staying.orphan || named, why].join(" ");
   });
   return [...groups.values()].map((group) => stayingOf(group, facts));
 };
