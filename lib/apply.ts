@@ -34,7 +34,8 @@ async function intend(
       if (busy() !== undefined) return undefined;
       const before = kindOf(step)!.look(system, step);
       const state = before.already ? "skipped" : "intended";
-      return { ...finished(journal, last), entries: [...finished(journal, last).entries, { step, before, state }] };
+      const { entries } = finished(journal, last);
+      return { ...journal, entries: [...entries, { step, what: describe(step), before, state }] };
     });
     if (journal) return journal.entries.at(-1)!;
     if (await system.until(() => busy() === undefined, deadline - system.now())) continue;

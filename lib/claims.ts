@@ -127,7 +127,7 @@ export function passOn(system: System, uuid: string, entry: Entry): string | und
   const receiver = others(system, uuid).find((journal) => reliesOn(journal, shared));
   if (!receiver) return undefined;
   const has = receiver.entries.some(({ step, state }) => sharedName(step) === shared && state === "done");
-  const { step, before } = entry;
-  if (!has) saveJournal(system, { ...receiver, entries: [{ step, before, state: "done" }, ...receiver.entries] });
+  const { step, what, before } = entry;
+  if (!has) saveJournal(system, { ...receiver, entries: [{ step, what, before, state: "done" }, ...receiver.entries] });
   return receiver.guest.name;
 }

@@ -49,6 +49,8 @@ export type EntryState =
 export interface Entry {
   /** The step. */
   readonly step: Step;
+  /** The same in words: the dispatcher, which is called for everything, does without the code of all steps. */
+  readonly what?: string;
   /** What `look` saw before it. */
   readonly before: Before;
   /** Where it stands. */

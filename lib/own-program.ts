@@ -9,7 +9,6 @@ import { AidError, report } from "./errors.ts";
 import { type Event, HOOKS, PROGRAMS } from "./event.ts";
 import { readJournals } from "./journal.ts";
 import type { Log } from "./log.ts";
-import { describe } from "./steps/mod.ts";
 import type { System } from "./system.ts";
 
 /** Most that goes to libvirt of what a program said: what is over 4 MiB makes libvirt drop the connection. */
@@ -46,7 +45,7 @@ function stepAtWork(system: System, guest: string): string {
   const journal = readJournals(system).journals.find((journal) => journal.guest.name === guest);
   const entry = journal?.entries.findLast(({ state }) => state === "intended" || state === "undoing");
   if (!entry) return "it was at no step";
-  return `it hangs at: ${entry.state === "undoing" ? "undo of " : ""}${describe(entry.step)}`;
+  return `it hangs at: ${entry.state === "undoing" ? "undo of " : ""}${entry.what ?? entry.step.kind}`;
 }
 
 /** Runs one of our programs; gives what it printed, or why it failed, ready to be shown. */

@@ -119,7 +119,8 @@ export function host({ xml = XML, journal = false, scripts = true } = {}): HookS
   system.script(`${PROGRAMS}/virt-aid`, `echo $$ > ${system.folder}/recovery`);
   if (journal) {
     const step = { kind: "unbind", address: "0000:01:00.0", driver: "nvidia" };
-    const entries = [{ step, before: {}, state: "done" }, { step, before: {}, state: "intended" }];
+    const what = "unbind 0000:01:00.0 from nvidia";
+    const entries = ["done", "intended"].map((state) => ({ step, what, before: {}, state }));
     system.makeFolder(JOURNALS);
     const guest = { name: "win11", uuid: "0" };
     system.save(`${JOURNALS}/0.json`, JSON.stringify({ version: 1, guest, claims: [], entries }));

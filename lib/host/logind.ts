@@ -34,11 +34,17 @@ const SESSION = ["Id", "Name", "User", "Seat", "TTY", "Type", "Class", "Remote",
 /** How often sessions are listed anew when one of them has ended before it was looked at. */
 const LISTS = 3;
 
+/** No sessions where loginctl says that there is no logind; its folder may be there all the same. */
+function noLogind(error: Error): string {
+  if (error.message.includes("not been booted with systemd")) return "";
+  throw error;
+}
+
 /** All sessions; none where there is no logind. */
 export async function readSessions(system: System): Promise<Session[]> {
   if (system.info("/run/systemd/sessions") === undefined) return [];
   for (let lists = 1;; lists++) {
-    const list = await ask(system, LOGINCTL, ["list-sessions", "--no-legend"]);
+    const list = await ask(system, LOGINCTL, ["list-sessions", "--no-legend"]).catch(noLogind);
     const ids = list.split("\n").flatMap((line) => /^\s*(\S+)/.exec(line)?.[1] ?? []);
     if (ids.length === 0) return [];
     try {

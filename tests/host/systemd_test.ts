@@ -228,3 +228,12 @@ for (const [program, args, ask] of QUESTIONS) {
     }
   });
 }
+
+Deno.test("sessions: none where loginctl says that no logind runs, though its folder is there; else its failure is one", async () => {
+  const host = hostOf({ ...workstation, sessions: [session("2", { seat: "seat0" })] });
+  const says = (stderr: string) => host.commands.set("/usr/bin/loginctl", () => ({ code: 1, stderr }));
+  says("System has not been booted with systemd as init system (PID 1). Can't operate.\n");
+  assertEquals(await on(host, readSessions), []);
+  says("Failed to connect to bus: Connection refused\n");
+  await assertRejects(() => on(host, readSessions), AidError, "Failed to connect to bus");
+});
