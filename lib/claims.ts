@@ -108,9 +108,12 @@ function hasStarted({ entries }: Journal, shared: string): boolean {
 function reliesOn(journal: Journal, shared: string): boolean {
   if (journal.state === "failed" || journal.state === "undoing") return false;
   if (hasStarted(journal, shared)) return false;
-  return journal.entries.some(({ step, state }) =>
-    sharedName(step) === shared && (state === "intended" || state === "done" || state === "skipped")
-  );
+  return journal.entries.some(({ step, state }) => {
+    if (sharedName(step) !== shared) return false;
+    // found away, the console only must not come to a card that is about to leave
+    if (step.kind === "unbind-console" && state === "skipped") return journal.state === "applying";
+    return state === "intended" || state === "done" || state === "skipped";
+  });
 }
 
 /**
@@ -123,7 +126,8 @@ function reliesOn(journal: Journal, shared: string): boolean {
  */
 export function passOn(system: System, uuid: string, entry: Entry): string | undefined {
   const shared = sharedName(entry.step);
-  if (shared === undefined) return undefined;
+  // who has started a service again has nothing to give: what that takes back is the entry of the stop
+  if (shared === undefined || entry.step.kind === "start-service") return undefined;
   const receiver = others(system, uuid).find((journal) => reliesOn(journal, shared));
   if (!receiver) return undefined;
   const has = receiver.entries.some(({ step, state }) => sharedName(step) === shared && state === "done");

@@ -16,7 +16,7 @@ export const RETURNED = `${JOURNALS}/returned`;
 /** Where it is noted that a recovery was killed before it had been at all guests. */
 export const INTERRUPTED = `${JOURNALS}/interrupted`;
 /** After so many milliseconds it says nothing about the desktop any more. */
-const RETURNED_MS = 60_000;
+const RETURNED_MS = 150_000;
 
 /** A desktop that was started again: its first seconds are watched after the hook. */
 export interface Returned {

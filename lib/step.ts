@@ -94,8 +94,11 @@ export interface UnloadModule extends Limited {
   readonly kind: "unload-module";
   /** The module's name, `nvidia_drm`. */
   readonly module: string;
-  /** Its cards, all of them: with the last of its modules they are without a driver, and come home before it is back. */
-  readonly functions: readonly Unbind[];
+  /**
+   * Its cards, all of them: with the last of its modules they are without a driver, and come home before it is back.
+   * Journals of the version before have none.
+   */
+  readonly functions?: readonly Unbind[];
 }
 
 /** Keeps modules from being loaded: rules of udev try to as long as a card has not got them (docs/vfio.md M2). */

@@ -66,11 +66,14 @@ async function undoEntry(
   const began = system.now();
   try {
     if (!kind) throw new AidError("this version does not know that kind of step", "use the version that took it");
-    const undoing = () => save({ ...entry, state: "undoing" });
-    if (sharedName(entry.step) === undefined) undoing();
-    else if (await decided(system, () => passOn(system, uuid, entry) ?? undoing())) {
-      return { ...entry, state: "passed-on" };
-    }
+    // under the same lock as the decision: others go by what it says
+    const passOrBegin = () => {
+      const state = passOn(system, uuid, entry) === undefined ? "undoing" : "passed-on";
+      save({ ...entry, state });
+      return state;
+    };
+    const state = sharedName(entry.step) === undefined ? passOrBegin() : await decided(system, passOrBegin);
+    if (state === "passed-on") return { ...entry, state };
     const note = await kind.undo(system, entry.step, entry.before, Math.max(deadline - began, LEAST_MS));
     return { ...entry, state: "undone", undoMs: system.now() - began, ...(note ? { note } : {}) };
   } catch (error) {
@@ -146,7 +149,14 @@ function finish(system: System, journal: Journal, outcome: Outcome, hung: Readon
     removeJournal(system, journal.guest.uuid);
     return;
   }
-  const held = new Set(left.flatMap(addressesOf));
+  // one whose own unbind was taken back is at home, whatever else of its driver is left
+  const home = journal.entries.flatMap(({ step, state }) =>
+    step.kind === "unbind" && OVER.has(state) ? step.address : []
+  );
+  const held = new Set(left.flatMap((entry) => {
+    const addresses = addressesOf(entry);
+    return addresses.length > 1 ? addresses.filter((address) => !home.includes(address)) : addresses;
+  }));
   note(system, { ...journal, state: "failed", claims: journal.claims.filter((claim) => held.has(claim)) });
   throw new AidError(
     left.flatMap((entry) => complaint(entry, hung) ?? []).join("\n"),

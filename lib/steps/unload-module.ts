@@ -14,6 +14,11 @@ function isLoaded(system: System, module: string): boolean {
   return system.info(`/sys/module/${module}/refcnt`) !== undefined;
 }
 
+/** Cards that this module drives; journals of earlier versions do not name them. */
+function bound({ module, functions = [] }: UnloadModule): readonly Unbind[] {
+  return functions.filter((one) => one.module === module);
+}
+
 /** A card of the same driver that does not go: rmmod asks no card whether it minds, only who has it open. */
 function strangerOn(system: System, functions: readonly Unbind[]): string | undefined {
   return functions.flatMap(({ driver }) => system.list(`/sys/bus/pci/drivers/${driver}`))
@@ -23,10 +28,10 @@ function strangerOn(system: System, functions: readonly Unbind[]): string | unde
 /** See {@linkcode UnloadModule}. */
 export const unloadModule: StepKind<UnloadModule> = {
   describe: (step) => `unload ${step.module}`,
-  addresses: ({ functions }) => functions.map(({ address }) => address),
+  addresses: (step) => bound(step).map(({ address }) => address),
   shared: (step) => `module ${step.module}`,
   look: (system, step) => ({ already: !isLoaded(system, step.module) }),
-  async apply(system, { module, functions }, _before, timeoutMs) {
+  async apply(system, { module, functions = [] }, _before, timeoutMs) {
     const end = system.now() + timeoutMs;
     for (let reason = "there was no time";;) {
       const stranger = strangerOn(system, functions);
@@ -42,12 +47,15 @@ export const unloadModule: StepKind<UnloadModule> = {
       await system.until(() => now() !== users, Math.min(RETRY_MS, Math.max(end - system.now(), 0)));
     }
   },
-  async undo(system, { module, functions }, _before, timeoutMs) {
+  async undo(system, step, _before, timeoutMs) {
+    const { module } = step;
     // NVIDIA's module does not stay loaded without a card (docs/vfio.md M9): it comes back with its first one
-    for (const one of functions) await goHome(system, one, timeoutMs);
-    await modprobe(system, module, timeoutMs);
+    const lost: unknown[] = [];
+    for (const one of bound(step)) await goHome(system, one, timeoutMs).catch((error) => lost.push(error));
+    await modprobe(system, module, timeoutMs); // whatever became of one card, the others need it
     if (!isLoaded(system, module)) {
       throw new AidError(`modprobe ${module} succeeded, but it is not loaded`, "`virt-aid recover` tries again");
     }
+    if (lost.length > 0) throw lost[0];
   },
 };

@@ -9,26 +9,18 @@ import { assertEquals } from "@std/assert";
 import { prepareBegin } from "../../lib/phases/prepare.ts";
 import type { Command } from "../../lib/system.ts";
 import { withDesktop } from "../simulated/desktops.ts";
-import { hybrid, hybridNvidia, singleNvidia } from "../simulated/gpu-machines.ts";
+import { hybrid, hybridNvidia, singleNvidia, withSecondGeforce } from "../simulated/gpu-machines.ts";
 import { guestXml } from "../simulated/guests.ts";
-import type { FunctionSpec, Machine } from "../simulated/machine.ts";
+import type { Machine } from "../simulated/machine.ts";
+import { snapshot } from "../simulated/snapshot.ts";
 import { World } from "./world.ts";
 
 const RADEON = ["0000:03:00.0", "0000:03:00.1"];
 const GEFORCE = ["0000:01:00.0", "0000:01:00.1"];
 const SECOND_GEFORCE = ["0000:06:00.0", "0000:06:00.1"];
+/** What the host shows is on another card. */
+const twins = withSecondGeforce({ ...hybridNvidia, units: [] });
 const INTEGRATED = ["0000:00:02.0"];
-
-/** One more of NVIDIA's cards. */
-function secondGeforce({ functions }: Machine, drm: FunctionSpec["drm"]): FunctionSpec[] {
-  return functions.filter(({ address }) => GEFORCE.includes(address)).map((fn) => ({
-    ...fn,
-    address: SECOND_GEFORCE[GEFORCE.indexOf(fn.address)]!,
-    above: "0000:00:1c.4",
-    group: 30,
-    ...(fn.drm ? { drm: drm ?? fn.drm } : { sound: 2 }),
-  }));
-}
 
 /** NVIDIA's card, which the host boots with, and one of AMD. */
 const two: Machine = {
@@ -36,20 +28,9 @@ const two: Machine = {
   name: "nvidia that boots, and amd",
   functions: [
     ...hybrid.functions.filter(({ address }) => !INTEGRATED.includes(address)),
-    ...secondGeforce(singleNvidia, undefined),
+    ...withSecondGeforce(singleNvidia).functions.filter(({ address }) => SECOND_GEFORCE.includes(address)),
   ],
   modules: [...hybrid.modules ?? [], ...singleNvidia.modules ?? []],
-};
-
-/** Two cards of NVIDIA beside what the host shows. */
-const twins: Machine = {
-  ...hybridNvidia,
-  name: "two nvidia cards",
-  units: [],
-  functions: [
-    ...hybridNvidia.functions,
-    ...secondGeforce(hybridNvidia, { card: 2, render: 130, i2c: [8, 9], connectors: [] }),
-  ],
 };
 
 /** A moment of a start: once such a program has been run, and the lock of decisions taken that often since. */
@@ -95,10 +76,16 @@ async function endsMeanwhile(
 const stopsGdm = ({ program, args }: Command) =>
   program.endsWith("/systemctl") && args.includes("stop") && args.includes("gdm.service");
 
-for (const moment of [{ after: stopsGdm }, { after: stopsGdm, lock: 1 }]) {
-  const when = moment.lock ? "has stopped the desktop, and not said so" : "is about to stop the desktop";
-  Deno.test(`a guest ends while another one ${when}: it stays away until that one ends`, async () => {
+const MOMENTS = (["no", "yes"] as const).flatMap((restart) => [
+  { restart, moment: { after: stopsGdm } },
+  { restart, moment: { after: stopsGdm, lock: 1 } },
+]);
+
+for (const { restart, moment } of MOMENTS) {
+  const when = "lock" in moment ? "has stopped the desktop, and not said so" : "is about to stop the desktop";
+  Deno.test(`restart='${restart}', a guest ends while another one ${when}: it stays away until that one ends`, async () => {
     const world = new World(withDesktop(hybrid, "gnome", RADEON[0]!, INTEGRATED[0]!));
+    world.host.tree.file("/etc/virt-aid/config.xml", `<virt-aid><desktop restart='${restart}'/></virt-aid>`);
     const gdm = () => world.host.systemd.unit("gdm.service")!.state;
     assertEquals([await endsMeanwhile(world, RADEON, INTEGRATED, moment), gdm()], ["running", "inactive"], world.log);
     await world.libvirt.stop("b");
@@ -125,4 +112,17 @@ Deno.test("NVIDIA's modules are not unloaded under a card that came home meanwhi
   assertEquals([drivers(), world.journals], [["nvidia", "nvidia"], []]);
   const again = await world.libvirt.start(guestXml({ name: "b", pci: GEFORCE }));
   assertEquals([again.state, drivers()], ["running", ["vfio-pci", "nvidia"]]);
+});
+
+Deno.test("the text console comes back with its card, though another guest has another one", async () => {
+  const world = new World(hybrid);
+  const console = () => snapshot(world.host).consoles;
+  const before = console();
+  for (const [name, pci] of [["a", INTEGRATED], ["b", RADEON]] as const) {
+    assertEquals((await world.libvirt.start(guestXml({ name, pci }))).state, "running");
+  }
+  await world.libvirt.stop("a");
+  assertEquals(console(), before);
+  await world.libvirt.stop("b");
+  assertEquals([console(), world.journals, world.host.harms], [before, [], []]);
 });

@@ -177,3 +177,19 @@ export const singleNvidia: Machine = { ...single("nvidia"), name: "single-nvidia
 export const hybrid: Machine = { ...pair("i915", "amdgpu"), name: "hybrid" };
 /** The same with a card on NVIDIA's driver. */
 export const hybridNvidia: Machine = { ...pair("i915", "nvidia"), name: "hybrid-nvidia" };
+
+/** The same with one more of NVIDIA's cards, at 0000:06:00.0, which shows nothing. */
+export function withSecondGeforce(machine: Machine): Machine {
+  const address = "0000:06:00.0";
+  const [card, sound] = geforce(2, { address, above: "0000:00:1c.4", group: 30 }).filter(({ class: code }) =>
+    !code.startsWith("0x06")
+  );
+  const second = [card!, {
+    ...sound!,
+    address: address.replace(/0$/, "1"),
+    above: "0000:00:1c.4",
+    group: 30,
+    sound: 2,
+  }];
+  return { ...machine, name: `${machine.name} and a second card`, functions: [...machine.functions, ...second] };
+}
