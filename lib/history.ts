@@ -64,9 +64,10 @@ export function whyNeverUp({ guest, state, entries, reason }: Journal, ended = "
     const at = entries.findLast((entry) => entry.state === "intended");
     return `prepare did not come to its end${at === undefined ? "" : `; it was at: ${describe(at.step)}`}`;
   }
-  // one that libvirt says has run did run, though started-begin may not have come to note it
-  const failed = ended === "failed" || ended === "-" && state === "applied";
-  return failed ? `the guest did not come up; /var/log/libvirt/qemu/${guest.name}.log may say why` : undefined;
+  const where = `/var/log/libvirt/qemu/${guest.name}.log may say why`;
+  if (ended === "failed") return `the guest did not come up; ${where}`;
+  // one that libvirt says has run did run: on a busy host started-begin may not come to note it within its time
+  return ended === "-" && state === "applied" ? `nothing says that the guest came up; ${where}` : undefined;
 }
 
 /** That a start has failed, and why, one line for people; undefined where it has not. */

@@ -74,11 +74,12 @@ Deno.test("why a guest never came up, by how far its journal came and what libvi
   const step = { kind: "unbind", address: "0000:01:00.0", driver: "nouveau" } as const;
   const entries = [{ step, before: { already: false }, state: "intended" }] as const;
   const never = "the guest did not come up; /var/log/libvirt/qemu/win11.log may say why";
+  const unknown = "nothing says that the guest came up; /var/log/libvirt/qemu/win11.log may say why";
   const at = "prepare did not come to its end; it was at: unbind 0000:01:00.0 from nouveau";
   const cases: readonly [journal: Journal, ended: string | undefined, expected: string | undefined][] = [
     [journalOf("win11"), "-", "prepare did not come to its end"],
     [journalOf("win11", entries), "destroyed", at],
-    [journalOf("win11", [], { state: "applied" }), undefined, never],
+    [journalOf("win11", [], { state: "applied" }), undefined, unknown],
     [journalOf("win11", [], { state: "applied" }), "failed", never],
     [journalOf("win11", [], { state: "applied" }), "destroyed", undefined],
     [journalOf("win11", [], { state: "running" }), "-", undefined],

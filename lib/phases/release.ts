@@ -85,7 +85,7 @@ export function releaseEnd(system: System, args: readonly string[]): Promise<num
         if (journal) {
           const reason = orphaned ? "libvirt went away while it was prepared" : whyNeverUp(journal, args[3]);
           if (reason !== undefined) {
-            log.warn(`the start has failed: ${reason}`);
+            log.warn(reason);
             // already now: what hangs leaves us no later, and a reboot leaves nothing of the journal
             remember(system, { ...journal, reason }, "failed");
           }

@@ -18,7 +18,7 @@ export const scenario: Scenario = {
       ["returned"],
       [],
     ]);
-    const why = `failed: the guest did not come up; /var/log/libvirt/qemu/${guest.name}.log may say why`;
+    const why = `failed: nothing says that the guest came up; /var/log/libvirt/qemu/${guest.name}.log may say why`;
     assertStringIncludes(await host.must("virt-aid recover"), why);
   },
 };
