@@ -42,12 +42,13 @@ Deno.test("report: keeps its bounds and its hint, whatever it is made of", () =>
         const text = report(new AidError(lines.join("\n"), hint), guest);
         assert(bytes(text.split("\n")[0]!) < 200, "first line");
         assert(bytes(text) < 1024, "all of it");
-        assert(text.endsWith("\n") && !text.includes("\ufffd"), "whole characters");
+        const broken = [...lines, hint, guest].some((part) => part.includes("\ufffd")); // as it came
+        assert(text.endsWith("\n") && (broken || !text.includes("\ufffd")), "whole characters");
         assertEquals(printable(text.replaceAll("\n", "")), text.replaceAll("\n", ""));
         if (hint !== "") assert(text.includes(`\nhint: ${printable(hint)}`), "a long message leaves room for the hint");
       },
     ),
-    { numRuns: 500 },
+    { numRuns: 500, examples: [[["\ufffd", ""], "", ""]] },
   );
 });
 
