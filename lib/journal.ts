@@ -65,6 +65,11 @@ export interface Entry {
   readonly note?: string;
 }
 
+/** Is nothing left to do about an entry when its guest has ended? */
+export function isOver({ state }: Entry): boolean {
+  return state === "skipped" || state === "undone" || state === "passed-on";
+}
+
 /** The libvirt daemon that asked for the start: as long as it lives, it will call release. */
 export interface Daemon {
   /** Its process id. */

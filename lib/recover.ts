@@ -8,7 +8,7 @@ import { report } from "./errors.ts";
 import { checkName } from "./event.ts";
 import { type GuestLock, lockGuest } from "./guest-lock.ts";
 import { HISTORY, whyNeverUp } from "./history.ts";
-import { libvirtRuns, parentOf, qemuRuns, startOf } from "./host/processes.ts";
+import { libvirtRuns, parentOf, qemuRuns, startOf, stillRuns } from "./host/processes.ts";
 import {
   type Daemon,
   INTERRUPTED,
@@ -60,7 +60,7 @@ function reasonToLeave(system: System, uuid: string): string | undefined {
   if (known && libvirtRuns(system)) return "libvirt has not released it yet; wait, or `virsh destroy` it";
   // between the end of prepare and QEMU's first breath there is neither a lock nor a QEMU, but a daemon that will go on
   const starting = state === "applying" || state === "applied";
-  if (!starting || !daemon || startOf(system, daemon.pid) !== daemon.start) return undefined;
+  if (!starting || !daemon || !stillRuns(system, daemon)) return undefined;
   return `libvirt (pid ${daemon.pid}) is starting it; wait for that, or restart libvirt where it hangs`;
 }
 

@@ -7,16 +7,13 @@
 import { decided, passOn, sharedName } from "./claims.ts";
 import { AidError } from "./errors.ts";
 import { type Outcome, remember } from "./history.ts";
-import { type Entry, type EntryState, type Journal, readJournal, removeJournal, saveJournal } from "./journal.ts";
+import { type Entry, isOver, type Journal, readJournal, removeJournal, saveJournal } from "./journal.ts";
 import type { Log } from "./log.ts";
 import { describe, kindOf } from "./steps/mod.ts";
 import type { System } from "./system.ts";
 
 /** What each entry gets at least, however late it is. */
 const LEAST_MS = 5_000;
-
-/** Nothing is left to do about such an entry. */
-const OVER: ReadonlySet<EntryState> = new Set(["skipped", "undone", "passed-on"]);
 
 /** Writes the journal where that is possible: a full disk keeps nothing from being taken back. */
 function note(system: System, journal: Journal): void {
@@ -47,7 +44,7 @@ function asFreed(entry: Entry): Entry {
 
 /** What is still to be said about an entry at the end; undefined where it was taken back. */
 function complaint(entry: Entry, hung: ReadonlySet<string>): string | undefined {
-  if (OVER.has(entry.state)) return undefined;
+  if (isOver(entry)) return undefined;
   const address = addressesOf(entry).find((address) => hung.has(address));
   if (entry.state === "hung") return `${describe(entry.step)} hangs in the kernel`;
   if (address !== undefined) return `${describe(entry.step)} was not taken back: ${address} hangs`;
@@ -120,7 +117,7 @@ export async function* undo(
     journal.entries.filter(({ state }) => state === "undo-failed").flatMap(addressesOf),
   );
   const over = (entry: Entry, addresses: readonly string[]) =>
-    OVER.has(entry.state) && !(entry.state === "undone" && addresses.some((address) => again.has(address)));
+    isOver(entry) && !(entry.state === "undone" && addresses.some((address) => again.has(address)));
   const hung = new Set(journal.entries.filter(({ state }) => state === "hung").flatMap(addressesOf));
   for (let i = journal.entries.length - 1; i >= 0; i--) {
     const entry = journal.entries[i]!;
@@ -142,7 +139,7 @@ export async function* undo(
 /** Puts the journal away, or what is left of it back. */
 function finish(system: System, journal: Journal, outcome: Outcome, hung: ReadonlySet<string>): void {
   // what hangs comes first: it is why the rest of its function is left
-  const left = journal.entries.filter((entry) => !OVER.has(entry.state))
+  const left = journal.entries.filter((entry) => !isOver(entry))
     .sort((a, b) => Number(b.state === "hung") - Number(a.state === "hung"));
   if (left.length === 0) {
     remember(system, journal, outcome);
@@ -150,8 +147,8 @@ function finish(system: System, journal: Journal, outcome: Outcome, hung: Readon
     return;
   }
   // one whose own unbind was taken back is at home, whatever else of its driver is left
-  const home = journal.entries.flatMap(({ step, state }) =>
-    step.kind === "unbind" && OVER.has(state) ? step.address : []
+  const home = journal.entries.flatMap((entry) =>
+    entry.step.kind === "unbind" && isOver(entry) ? entry.step.address : []
   );
   const held = new Set(left.flatMap((entry) => {
     const addresses = addressesOf(entry);

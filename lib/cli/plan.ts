@@ -6,7 +6,7 @@ import { heldBy } from "../host/holders.ts";
 import { ownerName } from "../host/owners.ts";
 import { qemuRuns, startOf } from "../host/processes.ts";
 import { lastFailure } from "../history.ts";
-import { type Journal, JOURNALS, readJournals } from "../journal.ts";
+import { isOver, type Journal, JOURNALS, readJournals } from "../journal.ts";
 import { look, stuckAt } from "../look.ts";
 import type { Plan } from "../plan.ts";
 import type { Finding } from "../preflight/finding.ts";
@@ -52,7 +52,7 @@ async function xmlOf(system: System, what: string): Promise<string> {
 
 /** What an earlier start of the guest has left, and a start would take back first, as a person reads it. */
 function showLeft({ guest, began, entries }: Journal): string {
-  const left = entries.filter(({ state }) => !/^(skipped|undone|passed-on)$/.test(state)).toReversed();
+  const left = entries.filter((entry) => !isOver(entry)).toReversed();
   const start = `A start of ${printable(guest.name)} would first take back what the one of ${
     printable(began)
   } has left:`;

@@ -28,6 +28,11 @@ export function parentOf(system: System, pid: number): number | undefined {
   return stat && Number(stat[1]);
 }
 
+/** Does that very process still run? Its number may be another's by now. */
+export function stillRuns(system: System, { pid, start }: { readonly pid: number; readonly start: string }): boolean {
+  return startOf(system, pid) === start;
+}
+
 /** The session, as the kernel has it, that a process is in: the id of the process that leads it. Undefined where it does not run. */
 export function kernelSessionOf(system: System, pid: number): number | undefined {
   const stat = statOf(system, pid);

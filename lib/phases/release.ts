@@ -11,7 +11,7 @@ import { AidError } from "../errors.ts";
 import { MAX_XML, ORPHANED } from "../event.ts";
 import { lockGuest, PATIENCE_MS } from "../guest-lock.ts";
 import { remember, whyNeverUp } from "../history.ts";
-import { qemuRuns, startOf } from "../host/processes.ts";
+import { qemuRuns, stillRuns } from "../host/processes.ts";
 import { asidePath, journalPath, readJournal, readJournals, releasedPath, setAside } from "../journal.ts";
 import { openLog, rotateLog } from "../log.ts";
 import type { System } from "../system.ts";
@@ -55,7 +55,7 @@ function note(system: System, uuid: string): void {
 /** Is the guest another libvirt daemon's by now: is that one at its start, or does it run? */
 function isAnothers(system: System, uuid: string): boolean {
   const daemon = readJournal(system, uuid)?.daemon;
-  return qemuRuns(system, uuid) || daemon !== undefined && startOf(system, daemon.pid) === daemon.start;
+  return qemuRuns(system, uuid) || daemon !== undefined && stillRuns(system, daemon);
 }
 
 const anothers = () => new AidError("another libvirt daemon has it by now", "nothing of that one is taken back");

@@ -1,6 +1,15 @@
 import { AidError } from "../errors.ts";
 import { leftOf, ownerOf } from "../host/owners.ts";
-import { descendants, kernelSessionOf, pids, startOf, terminalOf, userIdNamed, userIdOf } from "../host/processes.ts";
+import {
+  descendants,
+  kernelSessionOf,
+  pids,
+  startOf,
+  stillRuns,
+  terminalOf,
+  userIdNamed,
+  userIdOf,
+} from "../host/processes.ts";
 import { isGuest, isVital, upFrom } from "../host/vital.ts";
 import type { EndLogin, StepKind } from "../step.ts";
 import type { System } from "../system.ts";
@@ -21,7 +30,7 @@ function sparedOf(system: System, found: readonly number[]): Set<number> {
  * there: the terminal tells nothing then.
  */
 function partsOf(system: System, { tty, pid, start, user }: EndLogin): number[] {
-  if (startOf(system, pid) !== start) {
+  if (!stillRuns(system, { pid, start })) {
     const uid = userIdNamed(system, user);
     return uid ? leftOf(system, uid, { tty, start }) : [];
   }
@@ -52,7 +61,7 @@ export const endLogin: StepKind<EndLogin> = {
   async apply(system, step, _before, timeoutMs) {
     const known = new Map(processesOf(system, step).map((pid) => [pid, startOf(system, pid)]));
     // a prompt that comes in its place is none of it
-    const left = () => [...known].flatMap(([pid, start]) => start && startOf(system, pid) === start ? [pid] : []);
+    const left = () => [...known].flatMap(([pid, start]) => start && stillRuns(system, { pid, start }) ? [pid] : []);
     // TERM ends an X server, which a shell does not heed; that ends when its terminal hangs up
     if (!await endAll(system, left, ["TERM", "HUP"], timeoutMs)) {
       throw new AidError(`the login of ${step.user} on ${step.tty} does not end`, `look at: ps --tty ${step.tty}`);

@@ -1,4 +1,5 @@
 import { AidError, failureOf } from "../errors.ts";
+import { functionsOn } from "../host/pci.ts";
 import type { StepKind, Unbind, UnloadModule } from "../step.ts";
 import type { System } from "../system.ts";
 import { goHome } from "./go-home.ts";
@@ -21,8 +22,8 @@ function bound({ module, functions = [] }: UnloadModule): readonly Unbind[] {
 
 /** A card of the same driver that does not go: rmmod asks no card whether it minds, only who has it open. */
 function strangerOn(system: System, functions: readonly Unbind[]): string | undefined {
-  return functions.flatMap(({ driver }) => system.list(`/sys/bus/pci/drivers/${driver}`))
-    .find((name) => /^[0-9a-f]{4,}:/.test(name) && !functions.some(({ address }) => address === name));
+  return functions.flatMap(({ driver }) => functionsOn(system, driver))
+    .find((other) => !functions.some(({ address }) => address === other));
 }
 
 /** See {@linkcode UnloadModule}. */
