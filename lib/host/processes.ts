@@ -28,6 +28,11 @@ export function parentOf(system: System, pid: number): number | undefined {
   return stat && Number(stat[1]);
 }
 
+/** State of a process, `S` or `Z`; undefined where there is none. */
+export function stateOfProcess(system: System, pid: number): string | undefined {
+  return statOf(system, pid)?.[0];
+}
+
 /** Does that very process still run? Its number may be another's by now. */
 export function stillRuns(system: System, { pid, start }: { readonly pid: number; readonly start: string }): boolean {
   return startOf(system, pid) === start;

@@ -7,7 +7,16 @@
 import { AidError } from "../../errors.ts";
 import type { System } from "../../system.ts";
 import { CALL_MS } from "../ask.ts";
-import { argumentsOf, descendants, nameOf, parentOf, pids, userIdOf, withArguments } from "../processes.ts";
+import {
+  argumentsOf,
+  descendants,
+  nameOf,
+  parentOf,
+  pids,
+  stateOfProcess,
+  userIdOf,
+  withArguments,
+} from "../processes.ts";
 import type { Init, Unit } from "./init.ts";
 import { bareName, isServiceName, orderedName } from "./names.ts";
 
@@ -43,8 +52,8 @@ function runners(system: System, name: string): number[] {
   });
 }
 
-/** Is a process over? One that has ended and that nobody has asked about has no arguments any more. */
-const isOver = (system: System, pid: number) => !system.read(`/proc/${pid}/cmdline`);
+/** Is a process over? One that has ended may be there until somebody asks; one that becomes another has no arguments a moment. */
+const isOver = (system: System, pid: number) => /^[ZX]?$/.test(stateOfProcess(system, pid) ?? "");
 
 /** Is a process in the control group of a service? Its name differs between versions, and the kind of hierarchy. */
 function inGroup(system: System, pid: number, name: string): boolean {
@@ -150,12 +159,16 @@ export const openrc: Init = {
     const args = [...what === "stop" ? ["--nodeps"] : [], "--", name, ...forget, what];
     const going = what === "stop" ? daemons(system, name) : [];
     launch(system, args);
-    const its = runners(system, name);
-    const isDone = () => its.every((pid) => isOver(system, pid));
-    await system.until(() => isDone() && going.every((pid) => isOver(system, pid)), end - system.now());
+    const its = new Set<number>();
+    const wanted = what === "stop" ? "inactive" : "active";
+    // it is not seen in the moment in which it becomes another program, nor when it is over so soon
+    const isDone = () => {
+      for (const pid of runners(system, name)) its.add(pid);
+      return its.size > 0 ? [...its].every((pid) => isOver(system, pid)) : linked(system, name) === wanted;
+    };
+    await system.until(() => isDone() && going.every((pid) => isOver(system, pid)), end - system.now(), POLL_MS);
     if (!isDone()) return;
     const line = `${RC_SERVICE} ${args.join(" ")}`;
-    const wanted = what === "stop" ? "inactive" : "active";
     if (await stateOf(system, name) !== wanted) throw new AidError(`${line} has failed`, `run it yourself: ${line}`);
     if (!going.every((pid) => isOver(system, pid))) throw new AidError(`${name} does not stop`, openrc.status(name));
   },
